@@ -1,0 +1,32 @@
+/* files.h - files, written so that a reader sees the old content or the new one, never half of it. */
+#ifndef DBSTEP_FILES_H
+#define DBSTEP_FILES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dbstep/ctx.h"
+#include "dbstep/vec.h"
+
+/* Whole content, terminated; *len without the terminator. Files above max bytes are refused (max 0: 1 GiB). */
+bool file_read(struct ctx *cx, const char *path, size_t max, char **content, size_t *len);
+/* Temporary file in the same folder, fsync, rename, fsync of the folder. Failure leaves the old file and no temporary one.
+ * Full disk: E_CAPACITY; others E_OUTPUT. */
+bool file_write_atomic(struct ctx *cx, const char *path, const char *content, size_t len);
+/* Append in one write (O_APPEND); a short write is an error. Creates the file. */
+bool file_append(struct ctx *cx, const char *path, const char *content, size_t len);
+
+bool file_exists(const char *path);
+bool file_is_dir(const char *path);
+bool dir_make(struct ctx *cx, const char *path); /* with its parents; existing is fine */
+bool dir_is_empty(const char *path);             /* true also when it does not exist; "lost+found" does not count */
+/* Names (no path) in byte order; dot files are skipped. Fails when it cannot be read. */
+bool dir_list(struct ctx *cx, const char *path, struct str_list *names);
+/* Remove what is in a folder, not the folder; symbolic links are removed, never followed. */
+bool dir_clear(struct ctx *cx, const char *path);
+/* A file that can be made and removed there proves that results can be written. */
+bool dir_check_writable(struct ctx *cx, const char *path);
+char *path_join(struct arena *a, const char *folder, const char *name);
+const char *path_base(const char *path);
+
+#endif
