@@ -70,6 +70,7 @@ bool pg_fail_result(struct ctx *cx, struct pg *pg, const PGresult *res)
     else
         fail(cx, pg_code_for(state), "%s (%s)", primary, pg->where);
     snprintf(cx->err.sqlstate, sizeof cx->err.sqlstate, "%s", state);
+    cx->err.position = pg->error_position;
 
     const char *detail = field(res, PG_DIAG_MESSAGE_DETAIL), *context = field(res, PG_DIAG_CONTEXT);
     if (*detail || *context)

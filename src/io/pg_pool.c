@@ -27,6 +27,7 @@ struct slot {
     struct job *job;   /* under way; NULL: idle */
     PGresult *result;  /* of a job that is not streamed */
     struct err failed; /* of this job, E_OK while all is well */
+    long long started; /* clock_ms() when the job was sent */
     bool rewinding;    /* the savepoint is being restored after a failure */
 };
 
@@ -37,6 +38,7 @@ struct pg_pool {
     bool snapshot;
     char snapshot_name[128];
     struct job *first, **last;
+    const struct slot *speaking; /* whose callback runs */
     struct job *spare; /* done jobs, used again: a run of many small jobs needs little memory */
 };
 
@@ -130,6 +132,11 @@ const char *pg_pool_snapshot(const struct pg_pool *pool)
     return pool->snapshot_name;
 }
 
+long long pg_pool_job_ms(const struct pg_pool *pool)
+{
+    return clock_ms() - pool->speaking->started;
+}
+
 static void enqueue(struct pg_pool *pool, struct job job)
 {
     struct job *j = pool->spare;
@@ -165,6 +172,7 @@ static bool start(struct ctx *cx, struct pg_pool *pool, struct slot *slot)
     if (!pool->first)
         pool->last = &pool->first;
     slot->job = job;
+    slot->started = clock_ms();
     slot->failed = (struct err){.code = E_OK};
     if (!pg_alive(pg))
         return fail(cx, E_UNREACHABLE, "the connection is gone (%s)", pg->where);
@@ -183,6 +191,7 @@ static bool finish(struct ctx *cx, struct pg_pool *pool, struct slot *slot)
     bool bad = failed.code != E_OK, go_on;
 
     slot->job = NULL;
+    pool->speaking = slot;
     if (bad || job->stream) {
         go_on = job->fn(cx, job->user, NULL, bad ? &failed : NULL);
     } else {
@@ -201,7 +210,7 @@ static bool finish(struct ctx *cx, struct pg_pool *pool, struct slot *slot)
 }
 
 /* One result has come: keep it, hand it on, or remember the failure. */
-static bool take(struct ctx *cx, struct slot *slot, PGresult *res)
+static bool take(struct ctx *cx, struct pg_pool *pool, struct slot *slot, PGresult *res)
 {
     ExecStatusType status = PQresultStatus(res);
     bool ok = true;
@@ -211,7 +220,8 @@ static bool take(struct ctx *cx, struct slot *slot, PGresult *res)
     } else if (status == PGRES_SINGLE_TUPLE || (slot->job->stream && status == PGRES_TUPLES_OK)) {
         struct pg_rows batch;
         pg_rows_take(&batch, res);
-        if (batch.n && !slot->failed.code)
+        pool->speaking = slot;
+        if (!slot->failed.code)
             ok = slot->job->fn(cx, slot->job->user, &batch, NULL);
         pg_rows_free(&batch);
     } else if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
@@ -240,7 +250,7 @@ static bool advance(struct ctx *cx, struct pg_pool *pool, struct slot *slot)
     while (slot->job && !PQisBusy(conn)) {
         PGresult *res = PQgetResult(conn);
         if (res) {
-            if (!take(cx, slot, res))
+            if (!take(cx, pool, slot, res))
                 return false;
             continue;
         }
@@ -251,6 +261,11 @@ static bool advance(struct ctx *cx, struct pg_pool *pool, struct slot *slot)
             continue;
         }
         slot->rewinding = false;
+        if (pool->snapshot && PQtransactionStatus(conn) == PQTRANS_IDLE) {
+            fail(cx, E_REJECTED, "a statement ended the transaction that holds the snapshot (%s)", slot->pg->where);
+            err_hint(cx, "COMMIT, ROLLBACK and the like must not be used here: %.200s", slot->job->sql);
+            return false;
+        }
         if (!finish(cx, pool, slot) || !start(cx, pool, slot))
             return false;
     }
