@@ -67,9 +67,9 @@ awk -F: -v filelist="$work/files" '
         libc = libc " signal spawn stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string"
         libc = libc " strings sysexits syslog termios threads time uchar unistd utime wchar wctype wordexp "
     }
-    function module_layer(m,    l) {
+    function module_layer(m,    l, found_in) {
         if (m in body) {
-            if (split(body[m], l, " ") == 1) return l[1]
+            if (split(body[m], found_in, " ") == 1) return found_in[1]
             if (m in home) return home[m]
             return "?several"
         }
@@ -151,7 +151,10 @@ call 'src/step/(inputs|hosts)' 'getenv|secure_getenv|setenv|putenv|unsetenv|clea
 word 'src/step/(inputs|hosts)' 'environ' 'only step/inputs and step/hosts read the environment'
 word 'src/core/log' 'stderr|STDERR_FILENO' 'only core/log writes to stderr'
 call 'src/core/log' 'perror|vwarnx?|warnx?|psignal|syslog' 'only core/log writes to stderr'
-call 'src/core/log' '(write|dprintf|vdprintf)[[:space:]]*\([[:space:]]*2[[:space:]]*,.*|psiginfo' 'only core/log writes to stderr'
+rule 'src/core/log' '(^|[^A-Za-z0-9_])(write|dprintf|vdprintf)[[:space:]]*\([[:space:]]*2[[:space:]]*,' \
+    'only core/log writes to stderr'
+rule 'src/step/out' '(^|[^A-Za-z0-9_])(write|dprintf|vdprintf)[[:space:]]*\([[:space:]]*1[[:space:]]*,' \
+    'only step/out writes to stdout'
 word 'src/step/out' 'stdout|STDOUT_FILENO' 'only step/out writes to stdout'
 call 'src/step/out' 'printf|vprintf|puts|putchar|putchar_unlocked' 'only step/out writes to stdout'
 call 'src/main\.c' 'exit|_exit|_Exit|quick_exit|errx?|verrx?|pthread_exit' 'only main exits'
@@ -182,7 +185,7 @@ grep -nE '"[^"]*(GITHUB_(OUTPUT|ENV|STATE|STEP_SUMMARY)|DRONE_OUTPUT|HARNESS_[A-
 grep -nE '(^|[^A-Za-z])(TODO|FIXME|XXX|HACK)([^A-Za-z]|$)' -r src include --include='*.[ch]' --include='*.sql' |
     sed -E 's|^([^:]*:[0-9]+):.*|\1: nothing unfinished is kept in the code|' >>"$work/found" || true
 
-sort -t: -k1,1 -k2,2n -u "$work/found" >&2
+sort -u "$work/found" | sort -s -t: -k1,1 -k2,2n >&2
 if [ -s "$work/found" ]; then
     echo "layers: $(sort -u "$work/found" | wc -l) violations" >&2
     exit 1

@@ -15,7 +15,8 @@
  */
 #include <stdlib.h>
 
-enum { GSS_FAILURE = 13 << 16 }; // GSS_S_FAILURE: routine error 13, in the bits that RFC 2744 gives to routine errors
+// GSS_S_FAILURE: routine error 13, in the bits that RFC 2744 gives to routine errors
+#define GSS_FAILURE (13u << 16)
 
 // clang-format off
 #define FAIL(name)  unsigned name(void); unsigned name(void) { return GSS_FAILURE; }
