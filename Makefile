@@ -57,7 +57,11 @@ SHARED_LIBS += -lm
 
 INCLUDES := -Iinclude -Ibuild/gen -isystem build/dep/cjson/include -isystem /usr/include/postgresql
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
-LANGUAGE := -std=gnu17 -pthread $(INCLUDES)
+# an undeclared function is never a warning only: the call would be compiled on a guess
+WARNINGS += -Werror=implicit-function-declaration
+LANGUAGE := -std=gnu17 -D_GNU_SOURCE -pthread $(INCLUDES)
+# banned.h is forced into the program's own files; tests may call what they like
+BANNED    = $(if $(filter src/%,$<),$(if $(wildcard include/dbstep/banned.h),-include dbstep/banned.h))
 # CI=1 is what the CI hosts set; a person at work is told about a warning and may go on
 WERROR   := $(if $(filter-out 0 false,$(CI)),-Werror)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -107,7 +111,7 @@ build/debug/dbstep: $(DEBUG) build/debug/sources build/debug/link
 define flavour
 build/$(1)/%.o: %.c build/$(1)/flags | ready
 	@mkdir -p $$(@D); echo "  CC     $$@"
-	@$$(CC_$(1)) $$(LANGUAGE) $$(WARNINGS) $$(WERROR) $$(CFLAGS_$(1)) -MMD -MP -c $$< -o $$@
+	@$$(CC_$(1)) $$(LANGUAGE) $$(BANNED) $$(WARNINGS) $$(WERROR) $$(CFLAGS_$(1)) -MMD -MP -c $$< -o $$@
 build/$(1)/gen/%.o: build/gen/%.c build/gen/sql.h build/$(1)/flags | ready
 	@mkdir -p $$(@D); $$(CC_$(1)) $$(LANGUAGE) $$(WARNINGS) $$(WERROR) $$(CFLAGS_$(1)) -MMD -MP -c $$< -o $$@
 # somebody else's code: their warnings are not ours to act on
@@ -177,7 +181,7 @@ check-warnings: $(WARNED) ## compiler warnings, as errors
 # -O2, because several warnings come from the optimiser; the dependency file serves the clang-tidy stamp as well
 build/check/warn/%.c.ok: %.c build/check/warn/flags | ready deps-test
 	@mkdir -p $(@D)
-	@$(CC) $(LANGUAGE) $(WARNINGS) -Werror -O2 -D_FORTIFY_SOURCE=2 -MMD -MP -MF $(@:.ok=.d) \
+	@$(CC) $(LANGUAGE) $(BANNED) $(WARNINGS) -Werror -O2 -D_FORTIFY_SOURCE=2 -MMD -MP -MF $(@:.ok=.d) \
 	  -MT '$@ build/check/tidy/$*.c.ok' -c $< -o $(@:.ok=.o)
 	@rm -f $(@:.ok=.o); touch $@
 build/check/warn/flags: FORCE
@@ -187,7 +191,7 @@ build/check/warn/flags: FORCE
 check-tidy: $(TIDIED) ## clang-tidy; a file is looked at again when it, its headers or .clang-tidy changed
 build/check/tidy/%.c.ok: %.c .clang-tidy build/check/warn/flags | ready deps-check deps-test
 	@mkdir -p $(@D); echo "  TIDY   $<"
-	@$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(LANGUAGE) >$(@:.ok=.log) 2>&1 || \
+	@$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(LANGUAGE) $(BANNED) >$(@:.ok=.log) 2>&1 || \
 	  { cat $(@:.ok=.log) >&2; exit 1; }
 	@touch $@
 
