@@ -51,7 +51,7 @@ xargs awk '
 awk -F: -v filelist="$work/files" '
     # The layer of a public header is that of its body. These have none that bears their name:
     BEGIN {
-        split("ctx core banned core vec core stage step", known, " ")
+        split("ctx core banned core vec core stage step result step", known, " ")
         for (i = 1; i in known; i += 2) home[known[i]] = known[i + 1]
         while ((getline f <filelist) > 0) {
             n = split(f, p, "/")
