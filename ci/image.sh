@@ -5,7 +5,7 @@
 # mirror. Exits 77 when that mirror cannot be reached, which says nothing about this project.
 set -euo pipefail
 version=${VERSION:-$(cat VERSION)}
-commit=${COMMIT:-unknown}
+commit=${COMMIT:-$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)}
 image=localhost/dbstep:$version
 base=localhost/debian:13-slim
 suite=trixie

@@ -15,12 +15,16 @@ wanted=$(awk -v sets=" $* " -v release="${release%%.*}" '
 ' "$here/packages.txt" | sort -u)
 [ -n "$wanted" ] || { echo "install-deps: no such set: $*" >&2; exit 2; }
 
+# no process substitution here: a build root may lack /dev/fd
 missing() {
+    local installed
+    # dpkg-query fails for names that it has never seen, which is what is being asked
     # shellcheck disable=SC2086 # a list of names
-    comm -23 <(echo "$wanted") \
-        <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null | sed -n 's/^installed //p' | sort -u)
+    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted 2>/dev/null | sed -n 's/^installed //p') || true
+    grep -vxF -e "${installed:-none}" <<<"$wanted" || true
 }
-[ -n "$(missing)" ] || exit 0
+list=$(missing)
+[ -n "$list" ] || exit 0
 
 # two targets of one make may both find something missing; the second then finds it installed
 exec 9>"${TMPDIR:-/tmp}/.dbstep-install-deps.$(id -u)"

@@ -74,8 +74,9 @@ fi
 key() { openssl req "$@" -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes 2>/dev/null; }
 key -x509 -keyout "$server/ca.key" -out "$server/ca.pem" -subj '/CN=smoke test authority' -days 2
 key -keyout "$server/server.key" -out "$server/server.csr" -subj /CN=db.smoke.test
+echo subjectAltName=DNS:db.smoke.test >"$server/names"
 openssl x509 -req -in "$server/server.csr" -CA "$server/ca.pem" -CAkey "$server/ca.key" -CAcreateserial -days 2 \
-    -extfile <(echo subjectAltName=DNS:db.smoke.test) -out "$server/server.pem" 2>/dev/null
+    -extfile "$server/names" -out "$server/server.pem" 2>/dev/null
 cp "$server/ca.pem" "$root/etc/ssl/certs/ca-certificates.crt"
 chmod 644 "$root/etc/ssl/certs/ca-certificates.crt"
 [ "$(id -u)" -ne 0 ] || chown "$owner" "$server/server.key" "$server/server.pem"

@@ -44,12 +44,12 @@ unit() {
         name=$(basename "$binary")
         rc=$(cat "$logs/$name.rc")
         # cmocka's TAP marks a skipped test "not ok N # SKIP name"
-        read -r ok bad skip plan < <(awk '
+        read -r ok bad skip plan <<<"$(awk '
             /^1\.\.[0-9]+/ { plan += substr($1, 4) }
             /^(not )?ok [0-9]+.*# SKIP/ { skip++; next }
             /^ok [0-9]+/ { ok++ }
             /^not ok [0-9]+/ { bad++ }
-            END { print ok + 0, bad + 0, skip + 0, plan + 0 }' "$logs/$name.tap")
+            END { print ok + 0, bad + 0, skip + 0, plan + 0 }' "$logs/$name.tap")"
         lost=$((plan - ok - bad - skip))
         [ "$lost" -ge 0 ] || lost=0
         # it ended badly without naming a test: a crash, a leak, a sanitizer report outside of any test, or no test at all
