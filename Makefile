@@ -242,8 +242,11 @@ FUZZ := $(call objects,fuzz,$(filter-out src/main.c,$(SRCS)))
 fuzz: $(FUZZERS:tests/fuzz/%.c=build/fuzz/%) ## every fuzz target for FUZZ_SECONDS (60), two at a time
 	@ci/fuzz.sh $(FUZZ_SECONDS) $^
 $(FUZZ) $(FUZZERS:%.c=build/fuzz/%.o): | deps-fuzz
-build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o $(FUZZ) build/fuzz/sources build/fuzz/link
-	@echo "  LINK   $@"; $(CLANG) $(CFLAGS_fuzz) -fsanitize=fuzzer -pthread $(filter %.o,$^) $(SHARED_LIBS) -o $@
+build/fuzz/libdbstep.a: $(FUZZ) build/fuzz/sources
+	@rm -f $@; ar rcsT $@ $(filter %.o,$^)
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libdbstep.a build/fuzz/link
+	@echo "  LINK   $@"
+	@$(CLANG) $(CFLAGS_fuzz) -fsanitize=fuzzer -pthread $(filter %.o,$^) build/fuzz/libdbstep.a $(SHARED_LIBS) -o $@
 
 smoke: build/dbstep | deps-test ## the shipped binary in an empty root, as uid 65532
 	@ci/verify-hardening.sh build/dbstep.debug build/dbstep
