@@ -17,6 +17,6 @@ void emit_documents(struct arena *a, struct document **out, size_t *n);
 bool emit_write(struct ctx *cx, const char *folder);
 
 /* text as a YAML double-quoted scalar, which can hold anything. */
-char *yaml_quote(struct arena *a, const char *text);
+char *emit_yaml_text(struct arena *a, const char *text);
 
 #endif

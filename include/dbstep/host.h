@@ -22,7 +22,17 @@
 #define HOST_VALUE_MAX (32u * 1024) /* bytes of one step variable on any host */
 
 /* As the choices of input `host`. */
-enum host_id { HOST_AUTO, HOST_HARNESS, HOST_DRONE, HOST_ARGO, HOST_ARGOCD, HOST_GITHUB, HOST_GITLAB, HOST_TEKTON, HOST_PLAIN };
+enum host_id {
+    HOST_AUTO,
+    HOST_HARNESS,
+    HOST_DRONE,
+    HOST_ARGO,
+    HOST_ARGOCD,
+    HOST_GITHUB,
+    HOST_GITLAB,
+    HOST_TEKTON,
+    HOST_PLAIN
+};
 #define HOST_CHOICES "auto|harness|drone|argo|argocd|github|gitlab|tekton|plain"
 
 /* A declared output and its value as text; "" when the stage did not set it ("{}" for JSON): an unset number is not zero. */
@@ -36,23 +46,24 @@ struct host_run {
     const struct host *host;
     struct env env;
     const struct common_config *config;
-    struct ctx *cx;                /* for beginning and publishing: no deadline, so that results are always written */
-    const struct result *result;   /* cleaned, see render.h; set by host_publish() */
-    struct host_value *values;     /* all declared outputs, in order; the last is `result` */
+    struct ctx *cx;              /* for beginning and publishing: no deadline, so that results are always written */
+    const struct result *result; /* cleaned, see render.h; set by host_publish() */
+    struct host_value *values;   /* all declared outputs, in order; the last is `result` */
     size_t n_values;
     const char *markdown;
-    int fd_output, fd_summary;     /* GitHub's files, opened before privileges are dropped; else -1 */
-    struct str_list omitted;       /* outputs too large for the host */
+    int fd_output, fd_summary; /* GitHub's files, opened before privileges are dropped; else -1 */
+    struct str_list omitted;   /* outputs too large for the host */
 };
 
 struct host {
     const char *name;
-    bool (*here)(struct env env);             /* NULL: only by explicit choice */
-    bool (*begin)(struct host_run *h);        /* may be NULL */
-    bool (*publish)(struct host_run *h);      /* step variables */
+    bool (*here)(struct env env);        /* NULL: only by explicit choice */
+    bool (*begin)(struct host_run *h);   /* may be NULL */
+    bool (*publish)(struct host_run *h); /* step variables */
 };
 
-extern const struct host host_harness, host_drone, host_argo, host_argocd, host_github, host_gitlab, host_tekton, host_plain;
+extern const struct host host_harness, host_drone, host_argo, host_argocd, host_github, host_gitlab, host_tekton,
+    host_plain;
 
 /* The host chosen, or the one the environment speaks of: Harness, Argo, GitHub, GitLab, Drone, else plain. Harness comes
  * before Drone because it sets DRONE_ variables too. */

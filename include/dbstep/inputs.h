@@ -31,8 +31,8 @@ struct env {
     const char *const *vars;
 };
 
-struct env env_process(void);                            /* the process's own; the only reader of environ */
-const char *env_get(struct env env, const char *name);   /* NULL when unset or empty */
+struct env env_process(void);                          /* the process's own; the only reader of environ */
+const char *env_get(struct env env, const char *name); /* NULL when unset or empty */
 bool env_is(struct env env, const char *name, const char *value);
 
 struct inputs {

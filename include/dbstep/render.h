@@ -39,7 +39,7 @@ bool render_has_sarif(const struct result *r);
 /* ---- escaping, also used by hosts ---- */
 
 void markdown_add(struct str *out, const char *text, bool in_table); /* no markup, no HTML, one line */
-void xml_add(struct str *out, const char *text);                     /* attribute or text; characters XML forbids become U+FFFD */
+void xml_add(struct str *out, const char *text); /* attribute or text; characters XML forbids become U+FFFD */
 /* JSON without blanks and with "#" and "$" escaped; false when text is not one JSON value. */
 bool json_minify(struct str *out, const char *text);
 /* text cut to max bytes at a line's end, else at a character's, with a sentence that says so. */

@@ -11,7 +11,8 @@
 
 const char *help_type(const struct input_spec *row)
 {
-    static const char *const names[] = {"text", "integer", "size", "duration", "boolean", "choice", "list", "file", "JSON"};
+    static const char *const names[] = {"text",   "integer", "size", "duration", "boolean",
+                                        "choice", "list",    "file", "JSON"};
     return names[row->type];
 }
 
@@ -24,10 +25,12 @@ static const char *output_type(const struct output_spec *o)
 const char *help_short(struct arena *a)
 {
     struct str out = str_new(a);
-    str_add(&out, "dbstep: one step of a stateful application's delivery, for Harness, Argo, GitHub and others.\n\n"
-                  "  dbstep STAGE [--input VALUE ...]   run a stage; inputs also come from DBSTEP_INPUT, PLUGIN_INPUT, INPUT_INPUT\n"
-                  "  dbstep help STAGE                  its inputs, outputs and exit statuses\n"
-                  "  dbstep stages | version | completion bash\n\nStages\n");
+    str_add(
+        &out,
+        "dbstep: one step of a stateful application's delivery, for Harness, Argo, GitHub and others.\n\n"
+        "  dbstep STAGE [--input VALUE ...]   run a stage; inputs also come from DBSTEP_INPUT, PLUGIN_INPUT, INPUT_INPUT\n"
+        "  dbstep help STAGE                  its inputs, outputs and exit statuses\n"
+        "  dbstep stages | version | completion bash\n\nStages\n");
     size_t widest = 0;
     for (const struct stage *const *s = stages; *s; s++)
         if (strlen((*s)->name) > widest)
@@ -48,7 +51,8 @@ const char *help_stages(struct arena *a)
 static void add_input(struct str *out, const struct input_spec *row)
 {
     struct arena *a = out->arena;
-    char *option = arena_printf(a, "--%s%s", text_replace(a, row->name, "_", "-"), row->flags & IN_SECRET ? "-file" : "");
+    char *option =
+        arena_printf(a, "--%s%s", text_replace(a, row->name, "_", "-"), row->flags & IN_SECRET ? "-file" : "");
 
     str_addf(out, "  %-28s %s\n", option, row->doc);
     str_addf(out, "  %-28s ", "");
@@ -95,7 +99,8 @@ const char *help_stage(struct arena *a, const struct stage *stage)
     add_inputs(&out, "Inputs of every stage", common_inputs, n_common_inputs, 0);
     add_inputs(&out, "Rarely needed", stage->inputs, stage->n_inputs, IN_ADVANCED);
     add_inputs(&out, "Rarely needed, every stage", common_inputs, n_common_inputs, IN_ADVANCED);
-    str_add(&out, "\n--foo-bar is also DBSTEP_FOO_BAR, PLUGIN_FOO_BAR and INPUT_FOO_BAR; empty means unset.\n\nOutputs\n");
+    str_add(&out,
+            "\n--foo-bar is also DBSTEP_FOO_BAR, PLUGIN_FOO_BAR and INPUT_FOO_BAR; empty means unset.\n\nOutputs\n");
     add_outputs(&out, stage->outputs, stage->n_outputs);
     add_outputs(&out, common_outputs, n_common_outputs);
     str_add(&out, "\nExit statuses\n");
@@ -128,7 +133,8 @@ const char *help_completion_bash(struct arena *a)
         size_t counts[] = {(*s)->n_inputs, n_common_inputs};
         for (size_t k = 0; k < COUNT(lists); k++)
             for (size_t i = 0; i < counts[k]; i++)
-                str_addf(&out, " --%s%s", text_replace(a, lists[k][i].name, "_", "-"), lists[k][i].flags & IN_SECRET ? "-file" : "");
+                str_addf(&out, " --%s%s", text_replace(a, lists[k][i].name, "_", "-"),
+                         lists[k][i].flags & IN_SECRET ? "-file" : "");
         str_add(&out, "' ;;\n");
     }
     str_add(&out, "        esac\n    fi\n    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$word\")\n"

@@ -19,8 +19,8 @@ static bool publish(struct host_run *h)
     const char *path = h->config->termination_log;
     struct str text = str_new(h->cx->arena);
 
-    str_addf(&text, "%s: %s (exit status %d): %s\n", r->stage ? r->stage->name : "dbstep", verdict_name(r->verdict), r->exit_status,
-             r->summary);
+    str_addf(&text, "%s: %s (exit status %d): %s\n", r->stage ? r->stage->name : "dbstep", verdict_name(r->verdict),
+             r->exit_status, r->summary);
     if (r->error) {
         if (!text_equal(r->error->message, r->summary))
             str_addf(&text, "%s\n", r->error->message);
@@ -45,7 +45,8 @@ static bool publish(struct host_run *h)
     close(fd);
     if (done == (ssize_t)n)
         return true;
-    return fail(h->cx, E_OUTPUT, "cannot write the termination message to '%s': %s", path, done < 0 ? strerror(why) : "short write");
+    return fail(h->cx, E_OUTPUT, "cannot write the termination message to '%s': %s", path,
+                done < 0 ? strerror(why) : "short write");
 }
 
 const struct host host_argocd = {.name = "argocd", .publish = publish};

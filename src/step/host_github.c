@@ -64,7 +64,8 @@ static void add_mask(void *user, const char *secret)
     out_raw(line.s, line.len);
 }
 
-static void annotate(struct host_run *h, const char *type, const char *title, const char *text, const char *file, int line, int column)
+static void annotate(struct host_run *h, const char *type, const char *title, const char *text, const char *file,
+                     int line, int column)
 {
     struct arena *a = h->cx->arena;
     struct str out = str_new(a);
@@ -97,16 +98,18 @@ static void annotate_all(struct host_run *h)
 
     if (r->error) {
         const struct err *e = r->error;
-        char *text = arena_printf(a, "%s%s%s%s%s", e->message, e->detail[0] ? "\n" : "", e->detail, e->hint[0] ? "\n" : "", e->hint);
-        annotate(h, "error", arena_printf(a, "%s: %s", stage, err_text(e->code)), text, e->file[0] ? e->file : NULL, e->line, e->column);
+        char *text = arena_printf(a, "%s%s%s%s%s", e->message, e->detail[0] ? "\n" : "", e->detail,
+                                  e->hint[0] ? "\n" : "", e->hint);
+        annotate(h, "error", arena_printf(a, "%s: %s", stage, err_text(e->code)), text, e->file[0] ? e->file : NULL,
+                 e->line, e->column);
         used[SEV_ERROR]++;
     }
     for (size_t i = 0; i < r->findings.n; i++) {
         const struct finding *f = &r->findings.at[i];
         if (f->severity == SEV_NEVER || used[f->severity]++ >= ANNOTATIONS_PER_TYPE)
             continue;
-        char *text = arena_printf(a, "%s%s%s%s%s%s", f->message, f->object ? " [" : "", f->object ? f->object : "", f->object ? "]" : "",
-                                  f->hint ? "\n" : "", f->hint ? f->hint : "");
+        char *text = arena_printf(a, "%s%s%s%s%s%s", f->message, f->object ? " [" : "", f->object ? f->object : "",
+                                  f->object ? "]" : "", f->hint ? "\n" : "", f->hint ? f->hint : "");
         annotate(h, types[f->severity], arena_printf(a, "%s: %s", stage, f->code), text, f->file, f->line, f->column);
     }
 }
@@ -177,7 +180,9 @@ static int open_host_file(struct host_run *h, const char *variable)
     int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
     if (fd < 0) {
         fail(h->cx, E_OUTPUT, "cannot open '%s' (%s): %s", path, variable, strerror(errno));
-        err_hint(h->cx, "a container action must start as root, because the runner's files are its own: use the image tag that ends in -gha");
+        err_hint(
+            h->cx,
+            "a container action must start as root, because the runner's files are its own: use the image tag that ends in -gha");
     }
     return fd;
 }

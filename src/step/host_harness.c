@@ -88,7 +88,8 @@ static bool write_annotation(struct host_run *h)
 {
     static const char *const styles[] = {"info", "success", "error", "warning", "error"};
     const char *path = env_get(h->env, "HARNESS_ANNOTATIONS_FILE");
-    bool on = env_is(h->env, "CI_ENABLE_HARNESS_ANNOTATIONS", "true") || env_is(h->env, "PIPE_HARNESS_ANNOTATIONS", "true");
+    bool on =
+        env_is(h->env, "CI_ENABLE_HARNESS_ANNOTATIONS", "true") || env_is(h->env, "PIPE_HARNESS_ANNOTATIONS", "true");
 
     if (!path || !on)
         return true;
@@ -140,7 +141,8 @@ static bool write_error(struct host_run *h)
         return true;
     enum err_code code = e ? e->code : h->result->verdict == VERDICT_INCONCLUSIVE ? E_INCONCLUSIVE : E_GATE;
     char *text = arena_printf(h->cx->arena, "ERROR_MESSAGE=%s\nERROR_CODE=%d\nERROR_CATEGORY=%s\n",
-                              soften(h->cx->arena, e ? e->message : h->result->summary), h->result->exit_status, err_category(code));
+                              soften(h->cx->arena, e ? e->message : h->result->summary), h->result->exit_status,
+                              err_category(code));
     return file_write_atomic(h->cx, path, text, strlen(text));
 }
 

@@ -33,13 +33,17 @@ bool host_begin(struct host_run *h)
 {
     h->fd_output = h->fd_summary = -1;
     if (!dir_make(h->cx, h->config->output_dir)) {
-        err_hint(h->cx, "input 'output_dir' must be a folder that can be made and written; in a container with a read-only root, mount one");
+        err_hint(
+            h->cx,
+            "input 'output_dir' must be a folder that can be made and written; in a container with a read-only root, mount one");
         return false;
     }
     if (h->host->begin && !h->host->begin(h))
         return false;
     if (!dir_check_writable(h->cx, h->config->output_dir)) {
-        err_hint(h->cx, "input 'output_dir' must be a folder that can be made and written; in a container with a read-only root, mount one");
+        err_hint(
+            h->cx,
+            "input 'output_dir' must be a folder that can be made and written; in a container with a read-only root, mount one");
         return false;
     }
     return true;
@@ -133,7 +137,8 @@ bool host_publish(struct host_run *h, const struct result *r)
 
 bool host_plain_safe(const char *value)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._:/@+,%=~-;()[]{}!?*<>|&";
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 ._:/@+,%=~-;()[]{}!?*<>|&";
     size_t n = strlen(value);
     return n && value[0] != ' ' && value[n - 1] != ' ' && strspn(value, allowed) == n && !text_starts(value, "__B64__");
 }

@@ -15,12 +15,14 @@ struct unit {
 };
 
 static const struct unit size_units[] = {
-    {"", 1},         {"b", 1},         {"bytes", 1},   {"k", 1LL << 10},  {"kb", 1LL << 10}, {"kib", 1LL << 10}, {"ki", 1LL << 10},
-    {"m", 1LL << 20}, {"mb", 1LL << 20}, {"mib", 1LL << 20}, {"mi", 1LL << 20}, {"g", 1LL << 30},  {"gb", 1LL << 30},  {"gib", 1LL << 30},
-    {"gi", 1LL << 30}, {"t", 1LL << 40}, {"tb", 1LL << 40},  {"tib", 1LL << 40}, {"ti", 1LL << 40}, {NULL, 0},
+    {"", 1},           {"b", 1},           {"bytes", 1},      {"k", 1LL << 10},   {"kb", 1LL << 10}, {"kib", 1LL << 10},
+    {"ki", 1LL << 10}, {"m", 1LL << 20},   {"mb", 1LL << 20}, {"mib", 1LL << 20}, {"mi", 1LL << 20}, {"g", 1LL << 30},
+    {"gb", 1LL << 30}, {"gib", 1LL << 30}, {"gi", 1LL << 30}, {"t", 1LL << 40},   {"tb", 1LL << 40}, {"tib", 1LL << 40},
+    {"ti", 1LL << 40}, {NULL, 0},
 };
 static const struct unit duration_units[] = {
-    {"", 1000}, {"ms", 1}, {"s", 1000}, {"sec", 1000}, {"m", 60000}, {"min", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
+    {"", 1000},     {"ms", 1},      {"s", 1000},     {"sec", 1000}, {"m", 60000},
+    {"min", 60000}, {"h", 3600000}, {"d", 86400000}, {NULL, 0},
 };
 
 /* "<digits><unit>" once, or several times ("1h30m") when `compound`. */
@@ -90,14 +92,16 @@ static const char *parse_number(struct arena *a, const struct input_spec *row, c
         if (end == s || *end)
             return "is not a whole number";
         overflow = errno == ERANGE;
-    } else if (!parse_units(s, row->type == IN_SIZE ? size_units : duration_units, row->type == IN_DURATION, &n, &overflow)) {
+    } else if (!parse_units(s, row->type == IN_SIZE ? size_units : duration_units, row->type == IN_DURATION, &n,
+                            &overflow)) {
         return row->type == IN_SIZE ? "is not a size; write it as 1024, 64kB, 10MB or 1GB"
                                     : "is not a duration; write it as 250ms, 30s, 5m, 1h, 2d, or a number of seconds";
     }
     if (overflow)
         return "is too large";
     if (row->max > row->min && (n < row->min || n > row->max))
-        return arena_printf(a, "is out of range: %s to %s", show_number(a, row->type, row->min), show_number(a, row->type, row->max));
+        return arena_printf(a, "is out of range: %s to %s", show_number(a, row->type, row->min),
+                            show_number(a, row->type, row->max));
     *out = n;
     return NULL;
 }

@@ -147,7 +147,8 @@ static const char *argument(struct loader *l, const char *name)
 }
 
 /* True when the input is settled: found, or wrong and reported. */
-static bool take(struct loader *l, const struct input_spec *row, struct found plain, struct found file, struct found *out)
+static bool take(struct loader *l, const struct input_spec *row, struct found plain, struct found file,
+                 struct found *out)
 {
     if (plain.text && file.text) {
         PROBLEM(l, "%s: both %s and %s are set; keep one", row->name, plain.place, file.place);
@@ -191,8 +192,8 @@ static bool find_input(struct loader *l, const struct input_spec *row, struct fo
             break;
     }
     if (secret && out->text && text_ends(out->text, "\n"))
-        *VEC_PUSH(l->a, &l->in->warnings) =
-            arena_printf(l->a, "%s (%s) ends with a line break, which is taken as part of the secret", row->name, out->place);
+        *VEC_PUSH(l->a, &l->in->warnings) = arena_printf(
+            l->a, "%s (%s) ends with a line break, which is taken as part of the secret", row->name, out->place);
     return l->in->problems.n == before;
 }
 
@@ -224,11 +225,11 @@ static void load_rows(struct loader *l, const struct input_spec *rows, size_t n,
         } else if (well && row->flags & IN_REQUIRED) {
             char *capitals = text_upper(l->a, row->name);
             if (row->flags & IN_SECRET)
-                PROBLEM(l, "%s is required: set DBSTEP_%s, DBSTEP_%s_FILE, PLUGIN_%s or INPUT_%s", row->name, capitals, capitals,
-                        capitals, capitals);
+                PROBLEM(l, "%s is required: set DBSTEP_%s, DBSTEP_%s_FILE, PLUGIN_%s or INPUT_%s", row->name, capitals,
+                        capitals, capitals, capitals);
             else
-                PROBLEM(l, "%s is required: set %s, DBSTEP_%s, PLUGIN_%s or INPUT_%s", row->name, option_name(l, row->name), capitals,
-                        capitals, capitals);
+                PROBLEM(l, "%s is required: set %s, DBSTEP_%s, PLUGIN_%s or INPUT_%s", row->name,
+                        option_name(l, row->name), capitals, capitals, capitals);
         }
         if (row->def) {
             const char *wrong = input_parse(l->a, row, row->def, field);
@@ -264,8 +265,8 @@ static bool has(const struct str_list *names, const char *name)
  * namespace as DBSTEP_SERVICE_HOST, DBSTEP_PORT_5432_TCP and so on; Harness sets a few PLUGIN_ variables of its own. */
 static bool foreign(const char *name, const char *value)
 {
-    static const char *const exact[] = {"DBSTEP_BINARY",        "DBSTEP_SCHEMAS",       "PLUGIN_PIPELINE", "PLUGIN_ARTIFACT_FILE",
-                                        "PLUGIN_METADATA_FILE", "PLUGIN_BUILD_TOOL_FILE"};
+    static const char *const exact[] = {"DBSTEP_BINARY",        "DBSTEP_SCHEMAS",       "PLUGIN_PIPELINE",
+                                        "PLUGIN_ARTIFACT_FILE", "PLUGIN_METADATA_FILE", "PLUGIN_BUILD_TOOL_FILE"};
     for (size_t i = 0; i < COUNT(exact); i++)
         if (text_equal(name, exact[i]))
             return true;
@@ -291,8 +292,8 @@ static void check_variables(struct loader *l, const struct str_list *names)
         if (has(names, input) && text_equal(rest, text_upper(l->a, rest)))
             continue;
         const char *near = input_suggest(input, names->at, names->n);
-        const char *mean =
-            near ? arena_printf(l->a, "; did you mean %s%s?", prefixes[p], text_upper(l->a, near)) : "; no stage has such an input";
+        const char *mean = near ? arena_printf(l->a, "; did you mean %s%s?", prefixes[p], text_upper(l->a, near))
+                                : "; no stage has such an input";
         if (p == 0)
             PROBLEM(l, "%s is not known%s", name, mean);
         else
@@ -341,7 +342,8 @@ static void read_arguments(struct loader *l, int argc, const char *const *argv, 
             PROBLEM(l, "argument '%s' is not expected here; inputs are given as --name value", shown(l, arg));
             continue;
         }
-        const char *equals = strchr(arg, '='), *next = i + 1 < argc && !text_starts(argv[i + 1], "--") ? argv[i + 1] : NULL;
+        const char *equals = strchr(arg, '='),
+                   *next = i + 1 < argc && !text_starts(argv[i + 1], "--") ? argv[i + 1] : NULL;
         char *raw = equals ? arena_strndup(l->a, arg + 2, (size_t)(equals - arg - 2)) : arena_strdup(l->a, arg + 2);
         char *name = text_replace(l->a, raw, "-", "_");
         const struct input_spec *row = row_of(l, name);
@@ -357,8 +359,10 @@ static void read_arguments(struct loader *l, int argc, const char *const *argv, 
         if (row && row->flags & IN_SECRET) {
             if (value)
                 register_secret(value);
-            PROBLEM(l, "--%s is a secret and refused on the command line, which every user of the machine can see; use DBSTEP_%s or --%s-file",
-                    raw, text_upper(l->a, name), raw);
+            PROBLEM(
+                l,
+                "--%s is a secret and refused on the command line, which every user of the machine can see; use DBSTEP_%s or --%s-file",
+                raw, text_upper(l->a, name), raw);
         } else if (!row && !(secret && secret->flags & IN_SECRET)) {
             unknown_option(l, name, all);
         } else if (!value) {
@@ -399,8 +403,9 @@ static void find_stage(struct loader *l, int argc, const char *const *argv)
     for (const struct stage *const *s = stages; *s; s++)
         *VEC_PUSH(l->a, &names) = (*s)->name;
     const char *near = input_suggest(name, names.at, names.n);
-    PROBLEM(l, "stage '%s'%s%s%s does not exist%s%s%s", shown(l, name), place ? " (" : "", place ? place : "", place ? ")" : "",
-            near ? "; did you mean " : "; `dbstep stages` lists them", near ? near : "", near ? "?" : "");
+    PROBLEM(l, "stage '%s'%s%s%s does not exist%s%s%s", shown(l, name), place ? " (" : "", place ? place : "",
+            place ? ")" : "", near ? "; did you mean " : "; `dbstep stages` lists them", near ? near : "",
+            near ? "?" : "");
 }
 
 static bool report(struct loader *l)

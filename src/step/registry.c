@@ -18,16 +18,22 @@ const struct input_spec common_inputs[] = {
     {IN_FIELD(T, fail_on), .type = IN_CHOICE, .def = "error", .choices = "never|error|warning|note",
      .doc = "Findings of this severity or worse fail the step with exit status 3"},
     {IN_FIELD(T, dry_run), .type = IN_BOOLEAN, .def = "false", .doc = "Say what would be done, change nothing"},
-    {.name = "timeout", .offset = offsetof(T, timeout_ms), .type = IN_DURATION, .min = 100, .max = 30LL * 86400000,
+    {.name = "timeout",
+     .offset = offsetof(T, timeout_ms),
+     .type = IN_DURATION,
+     .min = 100,
+     .max = 30LL * 86400000,
      .doc = "Longest time for the whole stage; no limit of our own unless set"},
-    {IN_FIELD(T, log_level), .type = IN_CHOICE, .def = "info", .choices = "error|warning|info|debug", .doc = "How much is logged"},
+    {IN_FIELD(T, log_level), .type = IN_CHOICE, .def = "info", .choices = "error|warning|info|debug",
+     .doc = "How much is logged"},
     {IN_FIELD(T, log_format), .type = IN_CHOICE, .def = "text", .choices = "text|json", .flags = IN_ADVANCED,
      .doc = "Log lines for people or as JSON"},
     {IN_FIELD(T, output_encoding), .type = IN_CHOICE, .def = "plain", .choices = "plain|b64", .flags = IN_ADVANCED,
      .doc = "Harness and Drone: how an output that a dotenv file cannot hold as it is gets written: "
             "as a JSON array of one text, or as __B64__ and base64"},
     {IN_FIELD(T, run_as), .type = IN_STRING, .def = "auto", .flags = IN_ADVANCED,
-     .doc = "GitHub, when started as root: go on as this UID or UID:GID; auto is the owner of the workspace, root stays root"},
+     .doc =
+         "GitHub, when started as root: go on as this UID or UID:GID; auto is the owner of the workspace, root stays root"},
     {IN_FIELD(T, results_dir), .type = IN_STRING, .def = "/tekton/results", .flags = IN_ADVANCED,
      .doc = "Tekton: folder of the results"},
     {IN_FIELD(T, termination_log), .type = IN_STRING, .def = "/dev/termination-log", .flags = IN_ADVANCED,
@@ -85,7 +91,8 @@ static size_t field_size(enum input_type type)
     return 0;
 }
 
-static void check_row(struct arena *a, const char *where, const struct input_spec *row, size_t config_size, struct str_list *faults)
+static void check_row(struct arena *a, const char *where, const struct input_spec *row, size_t config_size,
+                      struct str_list *faults)
 {
 #define FAULT(...) (*VEC_PUSH(a, faults) = arena_printf(a, __VA_ARGS__))
     if (!row->name || !snake_case(row->name)) {
@@ -114,17 +121,21 @@ static void check_row(struct arena *a, const char *where, const struct input_spe
 }
 
 /* Two rows must not fill the same bytes: a row copied without changing its field would. */
-static void check_overlap(struct arena *a, const char *where, const struct input_spec *rows, size_t n, struct str_list *faults)
+static void check_overlap(struct arena *a, const char *where, const struct input_spec *rows, size_t n,
+                          struct str_list *faults)
 {
     for (size_t i = 0; i < n; i++)
         for (size_t j = i + 1; j < n; j++) {
             if (text_equal(rows[i].name, rows[j].name))
                 *VEC_PUSH(a, faults) = arena_printf(a, "%s.%s: declared twice", where, rows[i].name);
-            if (rows[i].offset < rows[j].offset + field_size(rows[j].type) && rows[j].offset < rows[i].offset + field_size(rows[i].type))
-                *VEC_PUSH(a, faults) = arena_printf(a, "%s: %s and %s fill the same field", where, rows[i].name, rows[j].name);
+            if (rows[i].offset < rows[j].offset + field_size(rows[j].type) &&
+                rows[j].offset < rows[i].offset + field_size(rows[i].type))
+                *VEC_PUSH(a, faults) =
+                    arena_printf(a, "%s: %s and %s fill the same field", where, rows[i].name, rows[j].name);
             if ((rows[i].flags & IN_SECRET && text_equal(rows[j].name, arena_printf(a, "%s_file", rows[i].name))) ||
                 (rows[j].flags & IN_SECRET && text_equal(rows[i].name, arena_printf(a, "%s_file", rows[j].name))))
-                *VEC_PUSH(a, faults) = arena_printf(a, "%s: %s and %s: one name is the other's file", where, rows[i].name, rows[j].name);
+                *VEC_PUSH(a, faults) =
+                    arena_printf(a, "%s: %s and %s: one name is the other's file", where, rows[i].name, rows[j].name);
         }
 }
 
@@ -146,7 +157,8 @@ void registry_check(struct arena *a, struct str_list *faults)
             check_row(a, st->name, &st->inputs[i], st->config_size, faults);
             for (size_t k = 0; k < n_common_inputs; k++)
                 if (text_equal(st->inputs[i].name, common_inputs[k].name))
-                    *VEC_PUSH(a, faults) = arena_printf(a, "%s.%s: every stage has this input already", st->name, st->inputs[i].name);
+                    *VEC_PUSH(a, faults) =
+                        arena_printf(a, "%s.%s: every stage has this input already", st->name, st->inputs[i].name);
         }
         check_overlap(a, st->name, st->inputs, st->n_inputs, faults);
         for (size_t i = 0; i < st->n_outputs; i++) {
@@ -154,10 +166,12 @@ void registry_check(struct arena *a, struct str_list *faults)
             if (!snake_case(o->name))
                 *VEC_PUSH(a, faults) = arena_printf(a, "%s: output '%s' is not snake_case", st->name, o->name);
             if (!o->doc || !*o->doc || text_ends(o->doc, "."))
-                *VEC_PUSH(a, faults) = arena_printf(a, "%s: output %s: doc must be a sentence without full stop", st->name, o->name);
+                *VEC_PUSH(a, faults) =
+                    arena_printf(a, "%s: output %s: doc must be a sentence without full stop", st->name, o->name);
             for (size_t k = 0; k < n_common_outputs; k++)
                 if (text_equal(o->name, common_outputs[k].name))
-                    *VEC_PUSH(a, faults) = arena_printf(a, "%s: output %s: every stage has it already", st->name, o->name);
+                    *VEC_PUSH(a, faults) =
+                        arena_printf(a, "%s: output %s: every stage has it already", st->name, o->name);
             for (size_t k = 0; k < i; k++)
                 if (text_equal(o->name, st->outputs[k].name))
                     *VEC_PUSH(a, faults) = arena_printf(a, "%s: output %s: declared twice", st->name, o->name);

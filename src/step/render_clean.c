@@ -58,7 +58,8 @@ static enum output_type type_of(const struct result *r, const char *name)
 static const char *clean_output(struct arena *a, const struct result *r, const struct output_value *o)
 {
     enum output_type type = type_of(r, o->name);
-    if (type == OUT_INTEGER || type == OUT_BOOLEAN || text_equal(o->name, "verdict") || text_equal(o->name, "started_at"))
+    if (type == OUT_INTEGER || type == OUT_BOOLEAN || text_equal(o->name, "verdict") ||
+        text_equal(o->name, "started_at"))
         return o->value;
     const char *value = redact_text(a, o->value);
     if (value != o->value && !text_equal(o->name, "summary"))
@@ -74,9 +75,15 @@ static const char *clean_output(struct arena *a, const struct result *r, const s
 struct result *render_clean(struct arena *a, const struct result *r)
 {
     struct result *c = ARENA_NEW(a, struct result);
-    *c = (struct result){.arena = a, .stage = r->stage, .verdict = r->verdict, .summary = redact_text(a, r->summary),
-                         .started_wall_ms = r->started_wall_ms, .started_ms = r->started_ms, .duration_ms = r->duration_ms,
-                         .exit_status = r->exit_status, .defect = clean(a, r->defect)};
+    *c = (struct result){.arena = a,
+                         .stage = r->stage,
+                         .verdict = r->verdict,
+                         .summary = redact_text(a, r->summary),
+                         .started_wall_ms = r->started_wall_ms,
+                         .started_ms = r->started_ms,
+                         .duration_ms = r->duration_ms,
+                         .exit_status = r->exit_status,
+                         .defect = clean(a, r->defect)};
 
     for (size_t i = 0; i < r->outputs.n; i++) {
         struct output_value *o = VEC_PUSH(a, &c->outputs);
@@ -85,9 +92,14 @@ struct result *render_clean(struct arena *a, const struct result *r)
     for (size_t i = 0; i < r->findings.n; i++) {
         const struct finding *from = &r->findings.at[i];
         struct finding *f = VEC_PUSH(a, &c->findings);
-        *f = (struct finding){.severity = from->severity, .code = from->code, .message = redact_text(a, from->message),
-                              .object = clean(a, from->object), .file = clean(a, from->file), .line = from->line,
-                              .column = from->column, .hint = clean(a, from->hint)};
+        *f = (struct finding){.severity = from->severity,
+                              .code = from->code,
+                              .message = redact_text(a, from->message),
+                              .object = clean(a, from->object),
+                              .file = clean(a, from->file),
+                              .line = from->line,
+                              .column = from->column,
+                              .hint = clean(a, from->hint)};
     }
     for (size_t i = 0; i < r->tables.n; i++) {
         const struct result_table *from = &r->tables.at[i];
@@ -100,8 +112,11 @@ struct result *render_clean(struct arena *a, const struct result *r)
     for (size_t i = 0; i < r->cases.n; i++) {
         const struct test_case *from = &r->cases.at[i];
         struct test_case *t = VEC_PUSH(a, &c->cases);
-        *t = (struct test_case){.suite = clean(a, from->suite), .name = clean(a, from->name), .ms = from->ms,
-                                .failure = clean(a, from->failure), .skipped = clean(a, from->skipped),
+        *t = (struct test_case){.suite = clean(a, from->suite),
+                                .name = clean(a, from->name),
+                                .ms = from->ms,
+                                .failure = clean(a, from->failure),
+                                .skipped = clean(a, from->skipped),
                                 .output = clean(a, from->output)};
     }
     c->timings = r->timings;
@@ -115,7 +130,10 @@ struct result *render_clean(struct arena *a, const struct result *r)
         struct {
             char *field;
             size_t size;
-        } texts[] = {{e->message, sizeof e->message}, {e->detail, sizeof e->detail}, {e->hint, sizeof e->hint}, {e->file, sizeof e->file}};
+        } texts[] = {{e->message, sizeof e->message},
+                     {e->detail, sizeof e->detail},
+                     {e->hint, sizeof e->hint},
+                     {e->file, sizeof e->file}};
         for (size_t i = 0; i < COUNT(texts); i++) {
             const char *safe = redact_text(a, texts[i].field);
             size_t n = text_utf8_prefix(safe, strlen(safe), texts[i].size - 1);

@@ -179,7 +179,8 @@ static char *compact(struct arena *a, const struct result *r, size_t n_findings,
     json_string(&w, "stage", r->stage ? r->stage->name : NULL);
     json_string(&w, "verdict", verdict_name(r->verdict));
     json_int(&w, "exit_code", r->exit_status);
-    json_string(&w, "summary", arena_strndup(a, r->summary, text_utf8_prefix(r->summary, strlen(r->summary), text_max)));
+    json_string(&w, "summary",
+                arena_strndup(a, r->summary, text_utf8_prefix(r->summary, strlen(r->summary), text_max)));
     if (r->error) {
         json_object(&w, "error");
         json_string(&w, "code", err_name(r->error->code));

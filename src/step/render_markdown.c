@@ -58,8 +58,10 @@ static void add_findings(struct str *out, const struct result *r)
     size_t shown = r->findings.n < MOST_FINDINGS ? r->findings.n : MOST_FINDINGS;
     if (!shown)
         return;
-    str_addf(out, "\n### Findings (%zu)\n\n| Severity | Finding | Object | Place | Hint |\n| --- | --- | --- | --- | --- |\n",
-             r->findings.n);
+    str_addf(
+        out,
+        "\n### Findings (%zu)\n\n| Severity | Finding | Object | Place | Hint |\n| --- | --- | --- | --- | --- |\n",
+        r->findings.n);
     for (size_t i = 0; i < shown; i++) {
         const struct finding *f = &r->findings.at[i];
         str_addf(out, "| %s | ", severity_name(f->severity));
@@ -76,7 +78,8 @@ static void add_findings(struct str *out, const struct result *r)
         str_add(out, " |\n");
     }
     if (shown < r->findings.n)
-        str_addf(out, "\n%s in result.json.\n", text_plural(out->arena, (long long)(r->findings.n - shown), "more finding"));
+        str_addf(out, "\n%s in result.json.\n",
+                 text_plural(out->arena, (long long)(r->findings.n - shown), "more finding"));
 }
 
 static void add_table(struct str *out, const struct result_table *t)
@@ -137,7 +140,8 @@ char *render_markdown(struct arena *a, const struct result *r)
     static const char *const signs[] = {"", "✅ ", "❌ ", "❔ ", "❌ "};
     struct str out = str_new(a);
 
-    str_addf(&out, "## %sdbstep %s: %s\n\n", signs[r->verdict], r->stage ? r->stage->name : "", verdict_name(r->verdict));
+    str_addf(&out, "## %sdbstep %s: %s\n\n", signs[r->verdict], r->stage ? r->stage->name : "",
+             verdict_name(r->verdict));
     if (*r->summary) {
         markdown_add(&out, r->summary, false);
         str_add(&out, "\n\n");

@@ -13,7 +13,8 @@ static size_t xml_char(const unsigned char *s)
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xC0) != 0x80)
             return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F))
+    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) ||
+        (s[0] == 0xF4 && s[1] > 0x8F))
         return 0;
     if (s[0] == 0xEF && s[1] == 0xBF && s[2] >= 0xBE) /* U+FFFE, U+FFFF */
         return 0;
@@ -49,8 +50,8 @@ bool render_has_junit(const struct result *r)
     return r->cases.n || r->findings.n || r->error;
 }
 
-static void add_case(struct str *out, const char *suite, const char *name, long long ms, const char *failure, const char *skipped,
-                     const char *output)
+static void add_case(struct str *out, const char *suite, const char *name, long long ms, const char *failure,
+                     const char *skipped, const char *output)
 {
     str_add(out, "    <testcase classname=\"");
     xml_add(out, suite);
@@ -121,7 +122,8 @@ static void add_findings(struct str *out, const struct result *r)
         const struct finding *f = &r->findings.at[i];
         char *name = arena_printf(out->arena, "%s %s", f->code, f->object ? f->object : f->file ? f->file : "");
         bool failed = f->severity < SEV_NOTE;
-        add_case(out, suite, text_trim(out->arena, name), 0, failed ? f->message : NULL, NULL, failed ? f->hint : f->message);
+        add_case(out, suite, text_trim(out->arena, name), 0, failed ? f->message : NULL, NULL,
+                 failed ? f->hint : f->message);
     }
     str_add(out, "  </testsuite>\n");
 }
@@ -152,7 +154,8 @@ static char *uri(struct arena *a, const char *path)
 {
     struct str out = str_new(a);
     for (const char *p = text_starts(path, "./") ? path + 2 : path; *p; p++) {
-        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-_.~/", *p);
+        bool plain =
+            (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("-_.~/", *p);
         if (plain)
             str_addc(&out, *p);
         else

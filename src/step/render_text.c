@@ -74,7 +74,8 @@ static void add_table(struct str *out, const struct result_table *t)
     for (size_t r = 0; r < shown; r++) {
         str_add(out, "    ");
         for (size_t c = 0; c < t->n_columns; c++)
-            add_cell(out, shorten(a, t->cells.at[r * t->n_columns + c]), widths[c], t->numeric[c], c + 1 == t->n_columns);
+            add_cell(out, shorten(a, t->cells.at[r * t->n_columns + c]), widths[c], t->numeric[c],
+                     c + 1 == t->n_columns);
         str_addc(out, '\n');
     }
     if (shown < rows)
@@ -121,7 +122,8 @@ static void add_findings(struct str *out, const struct result *r)
             str_addf(out, "             hint: %s\n", one_line(a, f->hint));
     }
     if (shown < r->findings.n)
-        str_addf(out, "    … and %s in result.json\n", text_plural(a, (long long)(r->findings.n - shown), "more finding"));
+        str_addf(out, "    … and %s in result.json\n",
+                 text_plural(a, (long long)(r->findings.n - shown), "more finding"));
 }
 
 static void add_outputs(struct str *out, const struct result *r)
@@ -145,8 +147,8 @@ char *render_text(struct arena *a, const struct result *r)
 {
     struct str out = str_new(a);
 
-    str_addf(&out, "\n%s: %s, exit status %d, %s\n", r->stage ? r->stage->name : "dbstep", verdict_name(r->verdict), r->exit_status,
-             text_duration(a, r->duration_ms));
+    str_addf(&out, "\n%s: %s, exit status %d, %s\n", r->stage ? r->stage->name : "dbstep", verdict_name(r->verdict),
+             r->exit_status, text_duration(a, r->duration_ms));
     if (*r->summary)
         str_addf(&out, "  %s\n", one_line(a, r->summary));
     if (r->error) {

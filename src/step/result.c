@@ -11,14 +11,14 @@
 
 enum { TABLES_ROOM = 64 };
 
-#define FORMAT(arena, out, fmt)                    \
-    do {                                           \
-        struct str format_str = str_new(arena);    \
-        va_list ap;                                \
-        va_start(ap, fmt);                         \
-        str_vaddf(&format_str, fmt, ap);           \
-        va_end(ap);                                \
-        (out) = format_str.s;                      \
+#define FORMAT(arena, out, fmt)                 \
+    do {                                        \
+        struct str format_str = str_new(arena); \
+        va_list ap;                             \
+        va_start(ap, fmt);                      \
+        str_vaddf(&format_str, fmt, ap);        \
+        va_end(ap);                             \
+        (out) = format_str.s;                   \
     } while (0)
 
 static const char *copy(struct arena *a, const char *s)
@@ -28,7 +28,8 @@ static const char *copy(struct arena *a, const char *s)
 
 void result_init(struct result *r, struct arena *a, const struct stage *stage)
 {
-    *r = (struct result){.arena = a, .stage = stage, .summary = "", .started_wall_ms = clock_wall_ms(), .started_ms = clock_ms()};
+    *r = (struct result){
+        .arena = a, .stage = stage, .summary = "", .started_wall_ms = clock_wall_ms(), .started_ms = clock_ms()};
 }
 
 static void defect(struct result *r, const char *text)
@@ -74,7 +75,8 @@ static bool may_set(struct result *r, const char *name, enum output_type type, c
     const struct output_spec *o = declared(r, name);
     if (!o)
         defect(r, arena_printf(r->arena, "output '%s' is not declared", name));
-    else if (o->type != type && !(o->type == OUT_FILE && type == OUT_STRING) && !(o->type == OUT_JSON && type == OUT_STRING))
+    else if (o->type != type && !(o->type == OUT_FILE && type == OUT_STRING) &&
+             !(o->type == OUT_JSON && type == OUT_STRING))
         defect(r, arena_printf(r->arena, "output '%s' was set to %s, but is declared otherwise", name, what));
     else
         return true;
@@ -169,8 +171,11 @@ void result_row(struct result *r, struct result_table *t, const char *const *cel
 void result_case(struct result *r, struct test_case c)
 {
     struct test_case *slot = VEC_PUSH(r->arena, &r->cases);
-    *slot = (struct test_case){.suite = copy(r->arena, c.suite), .name = copy(r->arena, c.name), .ms = c.ms,
-                               .failure = copy(r->arena, c.failure), .skipped = copy(r->arena, c.skipped),
+    *slot = (struct test_case){.suite = copy(r->arena, c.suite),
+                               .name = copy(r->arena, c.name),
+                               .ms = c.ms,
+                               .failure = copy(r->arena, c.failure),
+                               .skipped = copy(r->arena, c.skipped),
                                .output = copy(r->arena, c.output)};
 }
 
