@@ -20,4 +20,6 @@ void hash_hex(enum hash_kind kind, const void *data, size_t n, char *hex);
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t n); /* start with 0 */
 
+const char *hash_library(void); /* "OpenSSL 3.0.15 3 Sep 2024" */
+
 #endif

@@ -57,5 +57,6 @@ const struct json *json_next(const struct json *v);
 const char *json_key(const struct json *member);
 /* Convenience: text of object[key], or fallback. */
 const char *json_get_text(const struct json *object, const char *key, const char *fallback);
+const char *json_library(void); /* "cJSON 1.7.15" */
 
 #endif

@@ -79,6 +79,7 @@ extern const struct stage *const stages[]; /* ends with NULL, in the order shown
 /* Inputs and outputs that every stage has (stage, host, output_dir, fail_on, dry_run, timeout, log_level, …). */
 struct common_config {
     const char *stage, *output_dir;
+    const char *run_as, *results_dir, *termination_log, *card_template;
     int host, fail_on, log_level, log_format, output_encoding;
     bool dry_run;
     long long timeout_ms;

@@ -1,6 +1,7 @@
 /* hash.c - digests; see hash.h. */
 #include "dbstep/hash.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,11 @@ void hash_hex(enum hash_kind kind, const void *data, size_t n, char *hex)
     struct hash *h = hash_start(kind);
     hash_add(h, data, n);
     hash_finish_hex(h, hex);
+}
+
+const char *hash_library(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
 }
 
 /* Slicing by eight: eight tables derived from the reflected polynomial 0x82F63B78 on first use. */
