@@ -34,4 +34,12 @@ bool ctx_alive(struct ctx *cx, const char *waiting_for);
 /* Sleep at most ms, woken by a signal or the deadline; then as ctx_alive(). */
 bool ctx_sleep(struct ctx *cx, long long ms, const char *waiting_for);
 
+/* Clean-up must be able to talk to a server although the deadline passed or a signal came: between begin and end signals
+ * are shielded and waits have `ms` from now, whatever the deadline was. The recorded error stays. */
+struct ctx_grace {
+    struct deadline saved;
+};
+struct ctx_grace ctx_grace_begin(struct ctx *cx, long long ms);
+void ctx_grace_end(struct ctx *cx, struct ctx_grace g);
+
 #endif

@@ -53,6 +53,7 @@ struct err {
     char file[256];   /* where the fault lies in the user's files, else "" */
     int line;         /* 1-based; 0: unknown */
     int column;
+    int position;     /* 1-based character of the statement at which the server saw the fault; 0: unknown */
 };
 
 int err_exit_status(enum err_code code);

@@ -32,8 +32,16 @@ struct pg_options {
     long long lock_timeout_ms;      /* 0: server's default */
 };
 
-/* Connect, retrying with backoff (100 ms doubling to 5 s, until the deadline but at most 30 s) what may pass: refused, reset, unknown host for
- * the moment, the server starting up or out of connections. Wrong password, unknown database, TLS refusal fail at once. */
+/* What holds for every connection of the process; main says it once, before the first pg_open(). */
+struct pg_setup {
+    const char *application_name;  /* NULL: "dbstep" */
+    const char *ca_bundle;         /* the user's SSL_CERT_FILE; NULL: the system's usual places */
+    long long connect_wait_ms;     /* how long failed connections are tried again; 0: 30 s */
+};
+void pg_setup(const struct pg_setup *setup);
+
+/* Connect, retrying with backoff (100 ms doubling to 5 s, until connect_wait_ms or the deadline) what may pass: refused, reset, unknown
+ * host for the moment, the server starting up or out of connections. Wrong password, unknown database, TLS refusal fail at once. */
 bool pg_open(struct ctx *cx, const struct pg_target *target, const struct pg_options *options, struct pg **out);
 void pg_close(struct pg *pg); /* NULL is allowed; cancels what runs */
 
@@ -50,6 +58,9 @@ bool pg_alive(const struct pg *pg);           /* false after the connection brok
 /* Was the last failure a connection lost while a statement was under way? Then its outcome is unknown. */
 bool pg_lost_midway(const struct pg *pg);
 bool pg_in_transaction(const struct pg *pg);
+/* Of the last failed statement: 1-based character at which the server saw the fault (0: unknown), and its PL/pgSQL context. */
+int pg_error_position(const struct pg *pg);
+const char *pg_error_context(const struct pg *pg); /* "" when there is none */
 
 /* ---- results ---- */
 

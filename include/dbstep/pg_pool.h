@@ -34,9 +34,13 @@ const char *pg_pool_snapshot(const struct pg_pool *pool); /* the exported snapsh
  * transaction the pool puts the connection back on the snapshot (savepoints) before it gets the next job. */
 typedef bool (*pg_job_fn)(struct ctx *cx, void *user, const struct pg_rows *rows, const struct err *failed);
 
+/* Inside a callback: how long its job has run, in milliseconds. */
+long long pg_pool_job_ms(const struct pg_pool *pool);
+
 /* Queue a statement; sql and params must live until it is done. Rows come as one result. */
 void pg_pool_add(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn, void *user);
-/* As above, but rows come in batches as they arrive, then once more with rows NULL at the end. */
+/* As above, but rows come in batches as they arrive (an empty one ends a query's rows; a statement that is no query has none),
+ * then once more with rows NULL at the end. */
 void pg_pool_add_stream(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn, void *user);
 /* Run until the queue is empty; callbacks may add more. */
 bool pg_pool_run(struct ctx *cx, struct pg_pool *pool);

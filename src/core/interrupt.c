@@ -73,3 +73,17 @@ bool ctx_sleep(struct ctx *cx, long long ms, const char *waiting_for)
     }
     return ctx_alive(cx, waiting_for);
 }
+
+struct ctx_grace ctx_grace_begin(struct ctx *cx, long long ms)
+{
+    struct ctx_grace g = {.saved = cx->deadline};
+    interrupt_shield();
+    cx->deadline = deadline_in(ms);
+    return g;
+}
+
+void ctx_grace_end(struct ctx *cx, struct ctx_grace g)
+{
+    cx->deadline = g.saved;
+    interrupt_unshield();
+}

@@ -1,0 +1,254 @@
+/* files.c - files; see files.h. */
+#include "dbstep/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dbstep/str.h"
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}
+#define FD_AUTO __attribute__((cleanup(close_fd))) int
+
+static void close_dir(DIR **d)
+{
+    if (*d)
+        closedir(*d);
+}
+
+static bool fail_output(struct ctx *cx, const char *what, const char *path)
+{
+    int e = errno;
+    bool full = e == ENOSPC || e == EDQUOT || e == EFBIG;
+
+    fail(cx, full ? E_CAPACITY : E_OUTPUT, "cannot %s '%s': %s", what, path, strerror(e));
+    if (full)
+        err_hint(cx, "free space on that file system, or choose another folder");
+    else if (e == EACCES || e == EPERM)
+        err_hint(cx, "the process runs as user id %u: give it write access (in a pod: securityContext.fsGroup), or choose another folder",
+                 (unsigned)geteuid());
+    else if (e == EROFS)
+        err_hint(cx, "the file system is read-only: mount a volume (an emptyDir) there, or choose another folder");
+    return false;
+}
+
+bool file_read(struct ctx *cx, const char *path, size_t max, char **content, size_t *len)
+{
+    FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+
+    *content = NULL;
+    *len = 0;
+    if (!max)
+        max = (size_t)1 << 30;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        fail(cx, E_FILE, "cannot read '%s': %s", path, strerror(errno));
+        return false;
+    }
+    if (S_ISDIR(st.st_mode))
+        return fail(cx, E_FILE, "cannot read '%s': it is a folder", path);
+
+    /* The size is a first guess: pipes and /proc say 0. */
+    size_t room = st.st_size > 0 && (size_t)st.st_size < max ? (size_t)st.st_size + 1 : 65536, n = 0;
+    char *text = arena_alloc(cx->arena, room + 1);
+    for (;;) {
+        if (n == room) {
+            text = arena_grow(cx->arena, text, room + 1, room * 2 + 1);
+            room *= 2;
+        }
+        ssize_t got = read(fd, text + n, room - n);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return fail(cx, E_FILE, "cannot read '%s': %s", path, strerror(errno));
+        if (got == 0)
+            break;
+        n += (size_t)got;
+        if (n > max)
+            return fail(cx, E_FILE, "cannot read '%s': it is larger than %s", path, text_size(cx->arena, max));
+    }
+    text[n] = '\0';
+    *content = text;
+    *len = n;
+    return true;
+}
+
+static bool write_whole(int fd, const char *content, size_t len)
+{
+    while (len) {
+        ssize_t done = write(fd, content, len);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0) {
+            errno = done == 0 ? ENOSPC : errno;
+            return false;
+        }
+        content += done;
+        len -= (size_t)done;
+    }
+    return true;
+}
+
+static const char *folder_of(struct arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return !slash ? "." : slash == path ? "/" : arena_strndup(a, path, (size_t)(slash - path));
+}
+
+bool file_write_atomic(struct ctx *cx, const char *path, const char *content, size_t len)
+{
+    const char *folder = folder_of(cx->arena, path);
+    char *temporary = arena_printf(cx->arena, "%s/.%s.XXXXXX", folder, path_base(path));
+    FD_AUTO fd = mkostemp(temporary, O_CLOEXEC);
+
+    if (fd < 0)
+        return fail_output(cx, "write", path);
+    if (fchmod(fd, 0644) != 0 || !write_whole(fd, content, len) || fsync(fd) != 0 || rename(temporary, path) != 0) {
+        fail_output(cx, "write", path);
+        unlink(temporary);
+        return false;
+    }
+    FD_AUTO dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0)
+        fsync(dir); /* some file systems refuse this on folders; the file itself is safe */
+    return true;
+}
+
+bool file_append(struct ctx *cx, const char *path, const char *content, size_t len)
+{
+    FD_AUTO fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0 || !write_whole(fd, content, len))
+        return fail_output(cx, "write", path);
+    return true;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+bool file_is_dir(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool dir_make(struct ctx *cx, const char *path)
+{
+    if (file_is_dir(path))
+        return true;
+    if (strchr(path, '/')) {
+        const char *parent = folder_of(cx->arena, path);
+        if (!text_equal(parent, path) && !file_is_dir(parent) && !dir_make(cx, parent))
+            return false;
+    }
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return fail_output(cx, "make the folder", path);
+    if (!file_is_dir(path)) {
+        errno = ENOTDIR;
+        return fail_output(cx, "make the folder", path);
+    }
+    return true;
+}
+
+static bool is_dots(const char *name)
+{
+    return text_equal(name, ".") || text_equal(name, "..");
+}
+
+bool dir_is_empty(const char *path)
+{
+    __attribute__((cleanup(close_dir))) DIR *d = opendir(path);
+    if (!d)
+        return errno == ENOENT;
+    for (struct dirent *e; (e = readdir(d));)
+        if (!is_dots(e->d_name) && !text_equal(e->d_name, "lost+found"))
+            return false;
+    return true;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool dir_list(struct ctx *cx, const char *path, struct str_list *names)
+{
+    __attribute__((cleanup(close_dir))) DIR *d = opendir(path);
+    *names = (struct str_list){0};
+    if (!d)
+        return fail(cx, E_FILE, "cannot read the folder '%s': %s", path, strerror(errno));
+    for (struct dirent *e; (e = readdir(d));)
+        if (e->d_name[0] != '.')
+            *VEC_PUSH(cx->arena, names) = arena_strdup(cx->arena, e->d_name);
+    if (names->n)
+        qsort(names->at, names->n, sizeof *names->at, by_bytes);
+    return true;
+}
+
+/* Depth first, by descriptors: a path that is swapped for a link meanwhile leads nowhere else. */
+static bool clear_at(struct ctx *cx, int fd, const char *path)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    __attribute__((cleanup(close_dir))) DIR *d = copy < 0 ? NULL : fdopendir(copy);
+    if (!d) {
+        if (copy >= 0)
+            close(copy);
+        return fail_output(cx, "clear the folder", path);
+    }
+    rewinddir(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        if (is_dots(e->d_name) || text_equal(e->d_name, "lost+found"))
+            continue;
+        if (unlinkat(fd, e->d_name, 0) == 0)
+            continue;
+        if (errno != EISDIR && errno != EPERM)
+            return fail_output(cx, "remove", path_join(cx->arena, path, e->d_name));
+        struct arena_mark mark = arena_mark(cx->arena);
+        char *inner = path_join(cx->arena, path, e->d_name);
+        FD_AUTO sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (sub < 0 || !clear_at(cx, sub, inner) || unlinkat(fd, e->d_name, AT_REMOVEDIR) != 0)
+            return cx->err.code != E_OK ? false : fail_output(cx, "remove", inner);
+        arena_reset(cx->arena, mark);
+    }
+    return true;
+}
+
+bool dir_clear(struct ctx *cx, const char *path)
+{
+    FD_AUTO fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? true : fail_output(cx, "clear the folder", path);
+    return clear_at(cx, fd, path);
+}
+
+bool dir_check_writable(struct ctx *cx, const char *path)
+{
+    char *probe = path_join(cx->arena, path, ".dbstep-probe.XXXXXX");
+    FD_AUTO fd = mkostemp(probe, O_CLOEXEC);
+    if (fd < 0)
+        return fail_output(cx, "write into the folder", path);
+    unlink(probe);
+    return true;
+}
+
+char *path_join(struct arena *a, const char *folder, const char *name)
+{
+    return arena_printf(a, text_ends(folder, "/") || !*folder ? "%s%s" : "%s/%s", folder, name);
+}
+
+const char *path_base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}

@@ -1,0 +1,381 @@
+/* pg.c - statements and their results; see pg.h. */
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbstep/interrupt.h"
+#include "pg_internal.h"
+
+enum { WAIT_SLICE_MS = 60000 };
+
+/* ---- waiting ---- */
+
+bool pg_wait_socket(struct ctx *cx, struct pg *pg, bool write_too, const char *waiting_for)
+{
+    struct pollfd fds[2] = {{.fd = PQsocket(pg->conn), .events = (short)(POLLIN | (write_too ? POLLOUT : 0))},
+                            {.fd = interrupt_fd(), .events = POLLIN}};
+    for (;;) {
+        if (fds[0].fd < 0)
+            return pg_fail_lost(cx, pg);
+        int n = poll(fds, 2, (int)deadline_left(cx->deadline, WAIT_SLICE_MS));
+        if (n > 0 && fds[0].revents)
+            return true;
+        if (interrupted() || deadline_passed(cx->deadline))
+            return ctx_alive(cx, arena_printf(cx->arena, "%s (%s)", waiting_for, pg->where));
+    }
+}
+
+bool pg_flush(struct ctx *cx, struct pg *pg)
+{
+    for (;;) {
+        int left = PQflush(pg->conn);
+        if (left == 0)
+            return true;
+        if (left < 0)
+            return pg_fail_lost(cx, pg);
+        if (!pg_wait_socket(cx, pg, true, "sending a statement"))
+            return false;
+        if (!PQconsumeInput(pg->conn))
+            return pg_fail_lost(cx, pg);
+    }
+}
+
+bool pg_get_result(struct ctx *cx, struct pg *pg, PGresult **out)
+{
+    *out = NULL;
+    while (PQisBusy(pg->conn)) {
+        if (!pg_wait_socket(cx, pg, false, "waiting for the answer to a statement")) {
+            pg_abandon(pg);
+            return false;
+        }
+        if (!PQconsumeInput(pg->conn))
+            return pg_fail_lost(cx, pg);
+    }
+    *out = PQgetResult(pg->conn);
+    return true;
+}
+
+/* Every statement begins here: a context that has already failed may still clean up, so it is no reason to refuse. */
+static bool ready(struct ctx *cx, struct pg *pg)
+{
+    if (!pg_alive(pg))
+        return fail(cx, E_UNREACHABLE, "the connection is gone (%s)", pg->where);
+    pg->lost_midway = false;
+    pg->error_position = 0;
+    pg->error_context[0] = '\0';
+    if (interrupted() || deadline_passed(cx->deadline))
+        return ctx_alive(cx, arena_printf(cx->arena, "starting a statement (%s)", pg->where));
+    return true;
+}
+
+static bool sent(struct ctx *cx, struct pg *pg, int ok)
+{
+    if (!ok) {
+        if (PQstatus(pg->conn) == CONNECTION_BAD)
+            return pg_fail_lost(cx, pg);
+        return fail(cx, E_INTERNAL, "cannot send a statement (%s): %s", pg->where, PQerrorMessage(pg->conn));
+    }
+    if (pg_flush(cx, pg))
+        return true;
+    if (pg_alive(pg))
+        pg_abandon(pg);
+    return false;
+}
+
+/* ---- results ---- */
+
+void pg_rows_take(struct pg_rows *rows, PGresult *res)
+{
+    const char *affected = PQcmdTuples(res);
+    *rows = (struct pg_rows){.handle = res, .n = PQntuples(res), .columns = PQnfields(res), .affected = *affected ? strtoll(affected, NULL, 10) : -1};
+}
+
+void pg_rows_free(struct pg_rows *rows)
+{
+    PQclear(rows->handle);
+    *rows = (struct pg_rows){.handle = NULL};
+}
+
+const char *pg_text(const struct pg_rows *rows, int row, int column)
+{
+    return rows->handle ? PQgetvalue(rows->handle, row, column) : "";
+}
+
+bool pg_null(const struct pg_rows *rows, int row, int column)
+{
+    return PQgetisnull(rows->handle, row, column);
+}
+
+long long pg_int(const struct pg_rows *rows, int row, int column)
+{
+    return strtoll(pg_text(rows, row, column), NULL, 10);
+}
+
+bool pg_bool(const struct pg_rows *rows, int row, int column)
+{
+    return *pg_text(rows, row, column) == 't';
+}
+
+double pg_double(const struct pg_rows *rows, int row, int column)
+{
+    return strtod(pg_text(rows, row, column), NULL);
+}
+
+const char *pg_column_name(const struct pg_rows *rows, int column)
+{
+    const char *name = PQfname(rows->handle, column);
+    return name ? name : "";
+}
+
+int pg_column_index(const struct pg_rows *rows, const char *name)
+{
+    for (int i = 0; i < rows->columns; i++)
+        if (text_equal(pg_column_name(rows, i), name))
+            return i;
+    return -1;
+}
+
+/* ---- statements ---- */
+
+/* All results of what was sent: the last good one into *keep (when wanted), the first error recorded. */
+static bool collect(struct ctx *cx, struct pg *pg, PGresult **keep)
+{
+    bool ok = true;
+    PGresult *res;
+
+    for (;;) {
+        if (!pg_get_result(cx, pg, &res))
+            return false;
+        if (!res)
+            return ok;
+        switch (PQresultStatus(res)) {
+        case PGRES_TUPLES_OK:
+        case PGRES_COMMAND_OK:
+        case PGRES_EMPTY_QUERY:
+            if (keep && ok) {
+                PQclear(*keep);
+                *keep = res;
+                continue;
+            }
+            break;
+        case PGRES_COPY_IN:
+            /* A COPY FROM STDIN has no data here; ending it with an error keeps the protocol going. */
+            PQputCopyEnd(pg->conn, "dbstep has no data for COPY FROM STDIN");
+            break;
+        case PGRES_COPY_OUT: {
+            char *chunk;
+            while (PQgetCopyData(pg->conn, &chunk, 0) > 0)
+                PQfreemem(chunk);
+            break;
+        }
+        default:
+            pg_fail_result(cx, pg, res);
+            ok = false;
+        }
+        PQclear(res);
+    }
+}
+
+bool pg_query(struct ctx *cx, struct pg *pg, struct pg_rows *rows, const char *sql, int n_params, const char *const *params)
+{
+    PG_RESULT_AUTO res = NULL;
+
+    if (rows)
+        *rows = (struct pg_rows){.handle = NULL};
+    if (!ready(cx, pg) || !sent(cx, pg, PQsendQueryParams(pg->conn, sql, n_params, NULL, params, NULL, NULL, 0)) || !collect(cx, pg, &res))
+        return false;
+    if (rows && res) {
+        pg_rows_take(rows, res);
+        res = NULL;
+    }
+    return true;
+}
+
+bool pg_exec(struct ctx *cx, struct pg *pg, const char *sql)
+{
+    return ready(cx, pg) && sent(cx, pg, PQsendQuery(pg->conn, sql)) && collect(cx, pg, NULL);
+}
+
+bool pg_execf(struct ctx *cx, struct pg *pg, const char *fmt, ...)
+{
+    struct str sql = str_new(cx->arena);
+    va_list ap;
+    va_start(ap, fmt);
+    str_vaddf(&sql, fmt, ap);
+    va_end(ap);
+    return pg_exec(cx, pg, sql.s);
+}
+
+bool pg_query_text(struct ctx *cx, struct pg *pg, const char **out, const char *sql, int n_params, const char *const *params)
+{
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    *out = "";
+    if (!pg_query(cx, pg, &rows, sql, n_params, params))
+        return false;
+    if (rows.n != 1 || rows.columns < 1)
+        return fail(cx, E_INTERNAL, "expected one value and got %d rows (%s): %.200s", rows.n, pg->where, sql);
+    *out = arena_strdup(cx->arena, pg_text(&rows, 0, 0));
+    return true;
+}
+
+bool pg_query_int(struct ctx *cx, struct pg *pg, long long *out, const char *sql, int n_params, const char *const *params)
+{
+    const char *text;
+    *out = 0;
+    if (!pg_query_text(cx, pg, &text, sql, n_params, params))
+        return false;
+    *out = strtoll(text, NULL, 10);
+    return true;
+}
+
+bool pg_each(struct ctx *cx, struct pg *pg, const char *sql, int n_params, const char *const *params, pg_row_fn fn, void *user)
+{
+    bool ok = true, stopped = false;
+
+    if (!ready(cx, pg) || !sent(cx, pg, PQsendQueryParams(pg->conn, sql, n_params, NULL, params, NULL, NULL, 0)))
+        return false;
+#ifdef LIBPQ_HAS_CHUNK_MODE
+    PQsetChunkedRowsMode(pg->conn, 256);
+#else
+    PQsetSingleRowMode(pg->conn);
+#endif
+    for (;;) {
+        PG_RESULT_AUTO res = NULL;
+        if (!pg_get_result(cx, pg, &res))
+            return false;
+        if (!res)
+            return ok;
+        ExecStatusType status = PQresultStatus(res);
+        if (stopped)
+            continue;
+        if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR) {
+            pg_fail_result(cx, pg, res);
+            ok = false;
+        } else if (PQntuples(res) > 0) {
+            struct pg_rows batch;
+            pg_rows_take(&batch, res);
+            if (!fn(user, &batch)) {
+                stopped = true;
+                pg_cancel(pg);
+            }
+        }
+    }
+}
+
+bool pg_send(struct ctx *cx, struct pg *pg, const char *sql)
+{
+    return ready(cx, pg) && sent(cx, pg, PQsendQuery(pg->conn, sql));
+}
+
+bool pg_next_result(struct ctx *cx, struct pg *pg, struct pg_rows *rows, bool *copy, bool *more)
+{
+    PGresult *res;
+
+    *rows = (struct pg_rows){.handle = NULL};
+    *copy = *more = false;
+    if (!pg_get_result(cx, pg, &res))
+        return false;
+    if (!res)
+        return true;
+    *more = true;
+    ExecStatusType status = PQresultStatus(res);
+    if (status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+        *copy = true;
+    } else if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        pg_fail_result(cx, pg, res);
+        PQclear(res);
+        /* What follows belongs to the failed command. */
+        while (pg_get_result(cx, pg, &res) && res)
+            PQclear(res);
+        return false;
+    }
+    pg_rows_take(rows, res);
+    return true;
+}
+
+bool pg_copy_out(struct ctx *cx, struct pg *pg, const char *sql)
+{
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    bool copy, more;
+    if (!pg_send(cx, pg, sql) || !pg_next_result(cx, pg, &rows, &copy, &more))
+        return false;
+    return copy || fail(cx, E_INTERNAL, "not a COPY (%s): %.200s", pg->where, sql);
+}
+
+bool pg_copy_next(struct ctx *cx, struct pg *pg, const char **data, size_t *n)
+{
+    /* One chunk is kept per connection; libpq allocates it, so it goes back to libpq. */
+    PQfreemem(pg->chunk);
+    pg->chunk = NULL;
+    *data = NULL;
+    *n = 0;
+    for (;;) {
+        int got = PQgetCopyData(pg->conn, &pg->chunk, 1);
+        if (got > 0) {
+            *data = pg->chunk;
+            *n = (size_t)got;
+            return true;
+        }
+        if (got == -1)
+            return true;
+        if (got == -2)
+            return pg_fail_lost(cx, pg);
+        if (!pg_wait_socket(cx, pg, false, "reading a copy")) {
+            pg_abandon(pg);
+            return false;
+        }
+        if (!PQconsumeInput(pg->conn))
+            return pg_fail_lost(cx, pg);
+    }
+}
+
+/* Send and read in turn: libpq's pipeline needs its answers taken off the socket before the server blocks on writing them. */
+bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n, size_t *failed)
+{
+    bool ok = true;
+
+    *failed = n;
+    if (!n)
+        return true;
+    if (!ready(cx, pg))
+        return false;
+    if (!PQenterPipelineMode(pg->conn))
+        return fail(cx, E_INTERNAL, "cannot enter pipeline mode (%s)", pg->where);
+    for (size_t i = 0; i < n && ok; i++)
+        ok = PQsendQueryParams(pg->conn, sql[i], 0, NULL, NULL, NULL, NULL, 0) == 1;
+    if (!ok || !PQpipelineSync(pg->conn) || !pg_flush(cx, pg)) {
+        *failed = 0;
+        if (cx->err.code == E_OK)
+            pg_fail_lost(cx, pg);
+        return false;
+    }
+    for (size_t i = 0;;) {
+        PGresult *res;
+        if (!pg_get_result(cx, pg, &res)) {
+            *failed = *failed < i ? *failed : i;
+            return false;
+        }
+        if (!res) {
+            i++; /* the end of one statement */
+            if (!pg_alive(pg))
+                return false;
+            continue;
+        }
+        ExecStatusType status = PQresultStatus(res);
+        if (status == PGRES_PIPELINE_SYNC) {
+            PQclear(res);
+            break;
+        }
+        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY && status != PGRES_PIPELINE_ABORTED) {
+            if (*failed == n)
+                *failed = i;
+            pg_fail_result(cx, pg, res);
+            ok = false;
+        }
+        PQclear(res);
+    }
+    PQexitPipelineMode(pg->conn);
+    return ok;
+}
