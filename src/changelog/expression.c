@@ -3,6 +3,7 @@
  *     or    := and { ("," | "or") and }
  *     and   := not { "and" not }
  *     not   := ("!" | "not") not | "(" or ")" | ["@"] name
+ *     name  := words
  */
 #include <string.h>
 
@@ -40,6 +41,23 @@ static bool keyword(struct parse *e, const char *word)
     return true;
 }
 
+/* Words that no operator parts are one name, blanks included. */
+static size_t name_length(const char *from)
+{
+    const char *end = from;
+    while (name_byte(*end))
+        end++;
+    for (struct parse next = {.p = end}; end > from;) {
+        skip(&next);
+        if (!name_byte(*next.p) || keyword(&next, "and") || keyword(&next, "or"))
+            break;
+        while (name_byte(*next.p))
+            next.p++;
+        end = next.p;
+    }
+    return (size_t)(end - from);
+}
+
 static bool parse_not(struct parse *e)
 {
     bool negate = false, value = false;
@@ -69,9 +87,8 @@ static bool parse_not(struct parse *e)
         if (*e->p == '@')
             e->p++;
         const char *from = e->p;
-        while (name_byte(*e->p))
-            e->p++;
-        size_t n = (size_t)(e->p - from);
+        size_t n = name_length(e->p);
+        e->p += n;
         if (!n && !e->fault)
             e->fault = "a name is missing";
         value = (n == 5 && strncasecmp(from, ":TRUE", 5) == 0) || (n && e->has(e->user, from, n));
@@ -106,7 +123,7 @@ static bool evaluate(const char *text, bool (*has)(const void *, const char *, s
     bool value = parse_or(&e);
     skip(&e);
     if (*e.p && !e.fault)
-        e.fault = *e.p == ')' ? "a closing parenthesis is too many" : "'and', 'or' or ',' is missing between two names";
+        e.fault = *e.p == ')' ? "a closing parenthesis is too many" : "'and', 'or' or ',' is missing";
     if (fault)
         *fault = e.fault;
     return value;

@@ -34,6 +34,7 @@ struct splitter {
     regex_t regex;
     bool has_regex;
     bool no_single, no_double, no_comment_end; /* no closing one from here to the end */
+    size_t no_merge_before;                    /* tokens up to here do not start a delimiter of several tokens */
     size_t bracket_from, bracket_to;           /* in this stretch there is no ']' on the line */
 };
 

@@ -159,8 +159,8 @@ static size_t plain_name_end(const struct splitter *s, size_t i)
     size_t n, from = i;
     while (i < s->len) {
         unsigned c = code_point(s, i, &n);
-        if (!letter(c) && !(i > from && c < 0x80 && digit((char)c)))
-            break;
+        if (i == from ? !letter(c) || c == '@' || c == '#' : !letter(c) && !(c < 0x80 && digit((char)c)))
+            break; /* '@' and '#' belong to a name but do not start one */
         i += n;
     }
     return i;
@@ -336,7 +336,7 @@ static void count_depth(struct splitter *s, struct token t, int *depth)
 
 /* Tokens from t on that together spell the delimiter, as one; `t` itself when they do not. What is still unfinished at the end of
  * the text is dropped: the result is then TOK_END. */
-static struct token merged(struct splitter *s, struct token t, size_t *flush_to)
+static struct token merged(struct splitter *s, struct token t)
 {
     const char *d = s->delimiter;
     size_t n = d ? strlen(d) : 0;
@@ -350,11 +350,15 @@ static struct token merged(struct splitter *s, struct token t, size_t *flush_to)
         if (next.kind == TOK_REFUSED)
             return t;
         if (m.n + next.n > n || memcmp(s->sql + next.from, d + m.n, next.n) != 0) {
-            *flush_to = next.from + next.n; /* these are looked at singly, and not as a new start */
+            s->no_merge_before = next.from + next.n; /* these are looked at singly, and not as a new start */
             return t;
         }
         m.n += next.n;
     }
+    struct token next = token_at(s, m.from + m.n);
+    if (next.kind == TOK_END) /* a complete one at the end is dropped too, delimiter or not */
+        return next;
+    s->no_merge_before = next.from + next.n;
     return m;
 }
 
@@ -362,7 +366,6 @@ void split_liquibase_next(struct splitter *s)
 {
     struct token before = {TOK_BLANK, s->pos, 0};
     int depth = 0;
-    size_t no_merge_before = s->pos;
 
     if (s->pos) /* the delimiter that ended the last statement is the token before; only its last byte matters */
         before = (struct token){TOK_OTHER, s->pos - 1, 1};
@@ -377,8 +380,8 @@ void split_liquibase_next(struct splitter *s)
             i = t.from + t.n;
             continue;
         }
-        if (s->delimiter && i >= no_merge_before)
-            t = merged(s, t, &no_merge_before);
+        if (s->delimiter && i >= s->no_merge_before)
+            t = merged(s, t);
         if (t.kind == TOK_END)
             break;
         if (s->split) {
