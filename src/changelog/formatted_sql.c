@@ -432,13 +432,17 @@ static bool check_spelling(struct parser *p)
                     {"ignoreLines:", "--ignoreLines:3"}};
     const char *line = p->line, *d;
     if (line[0] == '-' && line[1] != '-') {
-        const char *word = skip_blanks(line + 1);
+        const char *after = skip_blanks(line + 1);
         for (size_t i = 0; i < COUNT(one_dash); i++) {
             size_t n = strlen(one_dash[i].keyword);
-            if (text_starts_nocase(word, one_dash[i].keyword) && (!word_char(word[n]) || !word_char(word[n - 1])))
+            if (text_starts_nocase(after, one_dash[i].keyword) && (!word_char(after[n]) || !word_char(after[n - 1])))
                 return bad(p, 1, "one dash where two belong", one_dash[i].like);
         }
     }
+    size_t dashes = strspn(skip_blanks(line), "-");
+    const char *word = skip_blanks(skip_blanks(line) + dashes);
+    if (dashes > 2 && text_starts_nocase(word, "property") && blank(word[strlen("property")]))
+        return bad(p, 1, "too many dashes", "--property name:NAME value:VALUE");
     if ((d = directive(line, "comments")) && (*d == ' ' || (d[0] == ':' && d[1] == ' ')))
         return bad(p, 1, "unknown directive 'comments'", "--comment text");
     if (directive(line, "ignore:"))

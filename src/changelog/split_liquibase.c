@@ -343,6 +343,12 @@ static struct token merged(struct splitter *s, struct token t)
     struct token m = t;
     if (!n || m.n > n || memcmp(s->sql + m.from, d, m.n) != 0)
         return t;
+    if (m.n == n) { /* whole in one token: dropped at the end of the text, delimiter or not */
+        struct token next = token_at(s, m.from + m.n);
+        if (next.kind == TOK_END)
+            return next;
+        s->no_merge_before = next.from + next.n;
+    }
     while (m.n < n) {
         struct token next = token_at(s, m.from + m.n);
         if (next.kind == TOK_END)
@@ -355,10 +361,6 @@ static struct token merged(struct splitter *s, struct token t)
         }
         m.n += next.n;
     }
-    struct token next = token_at(s, m.from + m.n);
-    if (next.kind == TOK_END) /* a complete one at the end is dropped too, delimiter or not */
-        return next;
-    s->no_merge_before = next.from + next.n;
     return m;
 }
 
