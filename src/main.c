@@ -81,6 +81,7 @@ static int perform(struct arena *a, int argc, const char *const *argv)
     log_setup((enum log_level)in.common.log_level, (enum log_format)in.common.log_format);
     for (size_t i = 0; i < in.warnings.n; i++)
         log_warning("%s", in.warnings.at[i]);
+    inputs_apply(a, env, &in);
     result_init(&result, a, in.stage);
     if (in.problems.n > 1)
         for (size_t i = 0; i < in.problems.n; i++)

@@ -46,6 +46,9 @@ struct inputs {
  * can still be written. False with E_INPUT recorded when there is any problem. */
 bool inputs_load(struct ctx *cx, struct env env, int argc, const char *const *argv, struct inputs *in);
 
+/* What holds for the whole process, from inputs and environment: how databases are connected to (pg_setup). */
+void inputs_apply(struct arena *a, struct env env, const struct inputs *in);
+
 /* One value by the rules of a row: fills the field at `field` (see enum input_type). NULL, or what is wrong with the text,
  * without the name and, for a secret, without the value. */
 const char *input_parse(struct arena *a, const struct input_spec *row, const char *text, void *field);

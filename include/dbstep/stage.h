@@ -82,7 +82,7 @@ struct common_config {
     const char *run_as, *results_dir, *termination_log, *card_template;
     int host, fail_on, log_level, log_format, output_encoding;
     bool dry_run;
-    long long timeout_ms;
+    long long timeout_ms, connect_timeout_ms;
 };
 extern const struct input_spec common_inputs[];
 extern const size_t n_common_inputs;

@@ -2,8 +2,12 @@
 #include "dbstep/stage.h"
 
 extern const struct stage stage_data_test;
+extern const struct stage stage_integrity_baseline;
+extern const struct stage stage_integrity_diff;
 
 const struct stage *const stages[] = {
+    &stage_integrity_baseline,
+    &stage_integrity_diff,
     &stage_data_test,
     NULL,
 };
