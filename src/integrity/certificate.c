@@ -247,5 +247,5 @@ bool it_certificate_write(struct ctx *cx, struct it_side *s, const char *path, c
     hash_hex(HASH_SHA256, file.s + from, file.len - from, hex);
     str_addf(&file, ",\"root\":\"%s\"}\n", hex);
     *root = arena_strdup(cx->arena, hex);
-    return file_write_atomic(cx, path, file.s, file.len);
+    return file_write_durable(cx, path, file.s, file.len);
 }
