@@ -10,13 +10,27 @@
 
 /* ---- hash families: how a value becomes 64 bits. Types of one family have equal digests for equal values. ---- */
 
-#define IT_FAMILIES(F)                                                                                                \
-    F(NONE, "none")                                                                                                   \
-    F(INT4, "int4")                                                                                                   \
-    F(INT8, "int8") F(TEXT, "text") F(BPCHAR, "bpchar") F(BOOL, "bool") F(FLOAT, "float") F(FLOAT_EQ, "float-eq")     \
-        F(NUMERIC, "numeric") F(NUMERIC_EQ, "numeric-eq") F(UUID, "uuid") F(BYTEA, "bytea") F(TIMESTAMP, "timestamp") \
-            F(TIMESTAMPTZ, "timestamptz") F(DATE, "date") F(TIME, "time") F(TIMETZ, "timetz") F(MONEY, "money")       \
-                F(INET, "inet") F(INTERVAL_EQ, "interval-eq")
+#define IT_FAMILIES(F)            \
+    F(NONE, "none")               \
+    F(INT4, "int4")               \
+    F(INT8, "int8")               \
+    F(TEXT, "text")               \
+    F(BPCHAR, "bpchar")           \
+    F(BOOL, "bool")               \
+    F(FLOAT, "float")             \
+    F(FLOAT_EQ, "float-eq")       \
+    F(NUMERIC, "numeric")         \
+    F(NUMERIC_EQ, "numeric-eq")   \
+    F(UUID, "uuid")               \
+    F(BYTEA, "bytea")             \
+    F(TIMESTAMP, "timestamp")     \
+    F(TIMESTAMPTZ, "timestamptz") \
+    F(DATE, "date")               \
+    F(TIME, "time")               \
+    F(TIMETZ, "timetz")           \
+    F(MONEY, "money")             \
+    F(INET, "inet")               \
+    F(INTERVAL_EQ, "interval-eq")
 
 enum it_family {
 #define F(name, text) FAM_##name,
