@@ -27,7 +27,8 @@
 #include "model.h"
 
 static const char *const kinds[] = {[KEY_NONE] = "multiset", [KEY_RANGE] = "range", [KEY_HASH] = "hash"};
-static const char *const levels[] = {[INTEGRITY_EXACT] = "exact", [INTEGRITY_SEMANTIC] = "semantic", [INTEGRITY_STRONG] = "strong"};
+static const char *const levels[] = {
+    [INTEGRITY_EXACT] = "exact", [INTEGRITY_SEMANTIC] = "semantic", [INTEGRITY_STRONG] = "strong"};
 
 static void add_word(struct str *bytes, uint64_t v)
 {
