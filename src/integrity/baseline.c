@@ -90,6 +90,14 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
     if (!it_side_finish(cx, &side, r))
         goto done;
     describe(cx, &side, r);
+    it_scope_unused(cx, r, o, &side, NULL);
+    if (!r->tables_compared) {
+        r->unproven = true;
+        it_finding(cx, r, INTEGRITY_WARNING, "nothing-certified", NULL, "no table was certified: the database has %zu",
+                   side.tables.n)
+            ->hint =
+            "is it the right database, may the role see its tables, and do 'tables' and 'exclude_tables' leave any?";
+    }
     r->quiescent = side.quiescent;
     if (!it_certificate_write(cx, &side, path, &r->root_digest))
         goto done;

@@ -9,7 +9,9 @@
  *  - hashfloat8extended(0) is the seed itself: with row keys as seeds, the terms of zeros would cancel one another under XOR (1 # 2 # 3 = 0). Zeros
  *    of floats get a hashed seed;
  *  - jsonb_hash_extended gives {} and [] one value, and is linear in the seed: jsonb is hashed as text at every level;
- *  - enums, reg* types and arrays or records of them carry OIDs, which differ between databases: text. */
+ *  - enums, reg* types and arrays or records of them carry OIDs, which differ between databases: text;
+ *  - a cast to text may be anybody's function, which need not tell values apart: types that are not the server's own are written by their output
+ *    function, which concat() calls and a dump uses. */
 #include <string.h>
 
 #include "model.h"
@@ -134,15 +136,23 @@ void it_family_sql(struct str *out, enum it_family f, const struct it_column *c,
         str_addf(out, "hashint8extended(%s%s, hashint4extended((%s%s >> 32)::int, %s))", v, cast, v, cast, s);
         return;
     }
-    case FAM_TEXT: str_addf(out, "hashtextextended(%s::text COLLATE \"C\", %s)", v, s); return;
+    case FAM_TEXT:
+        if (*c->base)
+            str_addf(out, "hashtextextended(%s::text COLLATE \"C\", %s)", v, s);
+        else
+            str_addf(out, "CASE WHEN %s IS DISTINCT FROM NULL THEN hashtextextended(concat(%s) COLLATE \"C\", %s) END",
+                     v, v, s);
+        return;
     case FAM_BPCHAR:
         str_addf(out, "hashbpcharextended(%s%s COLLATE \"C\", %s)", v, text_equal(c->base, "bpchar") ? "" : "::bpchar",
                  s);
         return;
     case FAM_BOOL: str_addf(out, "hashcharextended(%s::int::\"char\", %s)", v, s); return;
     case FAM_FLOAT: /* tells -0 from 0 */
-        str_addf(out, "CASE WHEN %s = 0 THEN hashtextextended(%s::text COLLATE \"C\", %s) ELSE hashfloat8extended(%s, %s) END", v,
-                 v, s, v, s);
+        str_addf(
+            out,
+            "CASE WHEN %s = 0 THEN hashtextextended(%s::text COLLATE \"C\", %s) ELSE hashfloat8extended(%s, %s) END", v,
+            v, s, v, s);
         return;
     case FAM_FLOAT_EQ:
         str_addf(out, "CASE WHEN %s = 0 THEN hashint4extended(0, %s) ELSE hashfloat8extended(%s, %s) END", v, s, v, s);
@@ -151,8 +161,9 @@ void it_family_sql(struct str *out, enum it_family f, const struct it_column *c,
         str_addf(out, "hashtextextended(%s::text COLLATE \"C\", %s)", v, s);
         return;
     case FAM_NUMERIC_EQ: /* an integer's text is that of the numeric without a fraction */
-        str_addf(out, is_int(c) ? "hashtextextended(%s::text COLLATE \"C\", %s)"
-                                : "hashtextextended(trim_scale(%s)::text COLLATE \"C\", %s)",
+        str_addf(out,
+                 is_int(c) ? "hashtextextended(%s::text COLLATE \"C\", %s)"
+                           : "hashtextextended(trim_scale(%s)::text COLLATE \"C\", %s)",
                  v, s);
         return;
     case FAM_UUID: str_addf(out, "uuid_hash_extended(%s, %s)", v, s); return;

@@ -63,12 +63,17 @@ static void seed_sql(struct str *sql, const struct it_pass *p)
     str_add(sql, seed);
 }
 
-/* A value as it goes into the whole row's SHA-256: types of one's own carry OIDs in their binary form, so they go as text. */
+/* A value as it goes into the whole row's SHA-256. A record's binary form names its fields' types by OID: domains go as their base type, and types
+ * of one's own as text. */
 static void strong_value(struct str *sql, const struct it_pass *p, const struct it_column *c)
 {
-    str_add(sql, column_ref(p, c->name));
-    if (c->family == FAM_TEXT)
-        str_add(sql, "::text");
+    const char *v = column_ref(p, c->name);
+
+    if (*c->base)
+        str_addf(sql, "%s::pg_catalog.%s", v,
+                 c->family == FAM_TEXT ? "text" : pg_ident(p->cx, pg_pool_first(p->side->pool), c->base));
+    else
+        str_addf(sql, "CASE WHEN %s IS DISTINCT FROM NULL THEN concat(%s) END", v, v);
 }
 
 static void strong_row(struct str *sql, const struct it_pass *p)
@@ -182,6 +187,11 @@ void it_pass_hash(struct str *sql, const struct it_pass *p, size_t i)
     it_family_sql(sql, p->columns.at[i].family, &p->columns.at[i], arena_printf(p->cx->arena, "q.c%zu", i + 1), "q.s");
 }
 
+void it_pass_whole(struct str *sql, int half)
+{
+    str_addf(sql, "('x' || substr(q.w, %d, 16))::bit(64)::bigint", 1 + half * 16);
+}
+
 const char *it_pass_seed(const struct it_pass *p)
 {
     /* The key's own digest: a key is not yet mixed, a multiset's row hash must be mixed again, a hash of several columns is one. */
@@ -205,11 +215,11 @@ static const char *statement(const struct it_pass *p, const struct it_leaf *leaf
         it_pass_hash(&sql, p, i);
         str_addc(&sql, ')');
     }
-    if (p->strong)
-        str_addf(
-            &sql,
-            ", %s(('x' || substr(q.w, 1, 16))::bit(64)::bigint), %s(('x' || substr(q.w, 17, 16))::bit(64)::bigint)",
-            aggregate, aggregate);
+    for (int half = 0; p->strong && half < 2; half++) {
+        str_addf(&sql, ", %s(", aggregate);
+        it_pass_whole(&sql, half);
+        str_addc(&sql, ')');
+    }
     it_pass_from(&sql, p, leaf, where);
     str_add(&sql, " GROUP BY 1");
     return sql.s;

@@ -69,6 +69,7 @@ bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *
     side->snapshot = arena_strdup(cx->arena, pg_text(&rows, 0, 0));
     side->lsn_start = arena_strdup(cx->arena, pg_text(&rows, 0, 1));
     side->bypass_rls = pg_bool(&rows, 0, 2);
+    side->started_at = arena_strdup(cx->arena, pg_text(&rows, 0, 3));
     side->taken_at = clock_rfc3339(cx->arena, clock_wall_ms());
     if (pg_version(pg) < 140000 && !o->sums) {
         fail(cx, E_INPUT, "%s runs PostgreSQL %s, which has no bit_xor aggregate", pg_where(pg),

@@ -1,0 +1,276 @@
+"""integrity-diff under hostile circumstances: it must never say pass where data differ or were not looked at, nor fail where nothing differs."""
+import itertools
+
+import pytest
+from test_integrity_differences import lines, named
+
+STOCK = """CREATE TABLE stock (id bigserial PRIMARY KEY, quantity int, price numeric(10,2));
+INSERT INTO stock (quantity, price) SELECT i % 50, i / 100.0 FROM generate_series(1, 3000) i;"""
+
+
+@pytest.fixture
+def pair(server, dbstep, tmp_path):
+    """pair(sql, right_sql) -> (left, right, compare); compare(**inputs) yields a run against the certificate and one against the live left."""
+    names, count = [], itertools.count()
+
+    def make(sql, right_sql="", certify=True, **baseline):
+        n = next(count)
+        a, b = server.create_database(f"adv_{n}_a"), f"adv_{n}_b"
+        server.sql(sql, a)
+        server.create_database(b, template=a)
+        names.extend((a, b))
+        path = tmp_path / f"{a}.json"
+        if certify:
+            assert dbstep("integrity-baseline", db_url=server.url(a), certificate=path, **baseline).status == 0
+        if right_sql:
+            server.sql(right_sql, b)
+
+        def compare(**inputs):
+            for left in ({"baseline": path}, {"source_db_url": server.url(a)})[0 if certify else 1:]:
+                yield dbstep("integrity-diff", db_url=server.url(b), **left, **inputs)
+
+        return a, b, compare
+
+    yield make
+    for d in names:
+        server.sql(f'DROP DATABASE IF EXISTS "{d}" WITH (FORCE)')
+
+
+def codes(run):
+    return sorted((f["code"], f.get("object") or "") for f in run.result["findings"])
+
+
+def listed_once(run):
+    """Every table of either side has exactly one line."""
+    objects = [r[0] for t in run.result["tables"] if t["title"] == "Tables" for r in t["rows"]]
+    assert len(objects) == len(set(objects)), run
+    return set(objects)
+
+
+# ---- the certificate alone, while the application writes ----
+
+
+def test_damage_among_many_declared_writes_is_certain(dbstep, server, pair, tmp_path):
+    """So many rows were written since that none can be named; that a column differs which nobody may write is certain all the same."""
+    a, _, _ = pair(STOCK)
+    server.sql("UPDATE stock SET quantity = quantity + 1; INSERT INTO stock (quantity, price) VALUES (1, 1); UPDATE stock SET price = 0 WHERE id = 77", a)
+    inputs = dict(db_url=server.url(a), baseline=tmp_path / "adv_0_a.json", live_writes=["stock.quantity", "stock.+", "stock.-"])
+    run = dbstep("integrity-diff", **inputs)
+    assert run.outputs["verdict"] == "fail" and codes(run) == [("range-differs", "public.stock")] and "price" in run.result["findings"][0]["message"], run
+    server.sql("UPDATE stock SET price = 0", a)
+    assert dbstep("integrity-diff", **inputs).outputs["verdict"] == "fail"
+
+
+def test_what_declared_writes_may_hide_is_not_a_pass(dbstep, server, pair, tmp_path):
+    a, b, _ = pair("CREATE TABLE t (k text PRIMARY KEY, v text); INSERT INTO t SELECT 'k' || i, 'v' FROM generate_series(1, 3000) i")
+    server.sql("INSERT INTO t SELECT 'n' || i, 'v' FROM generate_series(1, 600) i; UPDATE t SET v = 'bad' WHERE k = 'k7'", b)
+    run = dbstep("integrity-diff", db_url=server.url(b), baseline=tmp_path / "adv_0_a.json", live_writes=["t.+"])
+    assert run.outputs["verdict"] == "inconclusive" and codes(run) == [("range-uncovered", "public.t")], run
+    assert lines(run)["t"]["verdict"] == "undecided" and run.outputs["rows_inserted"] == "600" and run.outputs["rows_extra"] == "0"
+    # more came than only deletes can explain: that is no question
+    run = dbstep("integrity-diff", db_url=server.url(b), baseline=tmp_path / "adv_0_a.json", live_writes=["t.-"])
+    assert run.outputs["verdict"] == "fail", run
+    # the witness knows
+    run = dbstep("integrity-diff", db_url=server.url(b), baseline=tmp_path / "adv_0_a.json", source_db_url=server.url(a), live_writes=["t.+"])
+    assert [(r["key"], r["columns"]) for r in named(run)] == [("k7", "v")], run
+
+
+def test_deleted_rows_take_the_proof_of_their_neighbours_along(dbstep, server, pair, tmp_path):
+    a, b, _ = pair(STOCK)
+    server.sql("DELETE FROM stock WHERE id = 5; UPDATE stock SET price = 0 WHERE id = 6", b)
+    run = dbstep("integrity-diff", db_url=server.url(b), baseline=tmp_path / "adv_0_a.json", live_writes=["stock.-"])
+    assert run.outputs["verdict"] == "inconclusive" and any("cannot be judged" in u for u in run.result["uncovered"]), run
+
+
+def test_a_sample_of_declared_writes_proves_nothing(dbstep, server, pair):
+    a, b, _ = pair("CREATE TABLE t (k text PRIMARY KEY, v text); INSERT INTO t SELECT 'k' || i, 'v' FROM generate_series(1, 6000) i",
+                   "INSERT INTO t SELECT 'n' || i, 'v' FROM generate_series(1, 600) i; UPDATE t SET v = 'bad' WHERE k = 'k7'", certify=False)
+    run = dbstep("integrity-diff", db_url=server.url(b), source_db_url=server.url(a), live_writes=["t.+"], max_drill_rows=1000, chunk_rows=16)
+    assert run.outputs["verdict"] != "pass", run
+    run = dbstep("integrity-diff", db_url=server.url(b), source_db_url=server.url(a), live_writes=["t.+"])
+    assert run.outputs["verdict"] == "fail" and run.outputs["rows_inserted"] == "600" and run.outputs["rows_changed"] == "1", run
+
+
+def test_a_table_that_is_all_live_counts_no_row_as_compared(pair):
+    _, _, compare = pair(STOCK, "UPDATE stock SET price = 0 WHERE id = 1")
+    for run in compare(live_writes=["stock"]):
+        assert run.status == 0 and int(run.outputs["rows_compared"]) < 3000, run
+
+
+def test_deployed_transactions_are_looked_at(dbstep, server, pair):
+    a, b, compare = pair(STOCK)
+    far = int(server.value("SELECT pg_current_xact_id()::text", b)) + 1000000
+    for run in compare(deployed_transactions=[str(far)]):
+        assert run.outputs["verdict"] == "inconclusive" and ("transaction-unknown", "") in codes(run), run
+    for wrong in ("-1", "+5", "1 ", "0x10", "99999999999999999999", "0", ""):
+        for run in compare(deployed_transactions='["' + wrong + '"]'):
+            assert run.status == 2 and "deployed_transactions" in run.err + run.out, (wrong, run)
+
+
+# ---- scope ----
+
+
+def test_nothing_compared_is_never_a_pass(dbstep, server, pair, tmp_path):
+    _, _, compare = pair(STOCK)
+    for run in compare(tables=["nope"]):
+        assert run.outputs["verdict"] == "inconclusive" and codes(run) == [("nothing-compared", ""), ("table-unknown", "")], run
+    for run in compare(tables=["stock", "stok*"]):
+        assert run.outputs["verdict"] == "inconclusive" and codes(run) == [("table-unknown", "")], run
+    for run in compare(exclude_tables=["stok"]):
+        assert run.outputs["verdict"] == "pass" and codes(run) == [("table-unknown", "")], run
+    for run in compare(exclude_tables=["*"]):
+        assert run.outputs["verdict"] == "inconclusive" and codes(run) == [("nothing-compared", "")], run
+    server.create_database("adv_empty")
+    run = dbstep("integrity-baseline", db_url=server.url("adv_empty"), certificate=tmp_path / "empty.json")
+    assert run.outputs["verdict"] == "inconclusive" and codes(run) == [("nothing-certified", "")], run
+    run = dbstep("integrity-diff", db_url=server.url("adv_empty"), baseline=tmp_path / "empty.json")
+    assert run.outputs["verdict"] == "inconclusive" and codes(run) == [("nothing-compared", "")], run
+
+
+def test_a_table_that_the_certificate_was_told_to_leave_out(pair):
+    _, _, compare = pair(STOCK + "CREATE TABLE other (id int PRIMARY KEY)", tables=["stock"])
+    with_certificate = next(compare(tables=["stock", "other"]))
+    assert with_certificate.outputs["verdict"] == "inconclusive" and codes(with_certificate) == [("not-in-certificate", "public.other")], with_certificate
+    assert next(compare()).outputs["verdict"] == "pass"
+
+
+def test_scope_goes_by_the_old_name(pair):
+    _, _, compare = pair(STOCK, "ALTER TABLE stock RENAME TO dbstep_goods; UPDATE dbstep_goods SET price = 0 WHERE id = 5")
+    for run in compare(tables=["stock"], expected_changes=["rename table stock=dbstep_goods"]):
+        assert run.outputs["verdict"] == "fail" and run.outputs["rows_changed"] == "1" and listed_once(run) == {"public.stock"}, run
+
+
+def test_source_and_database_are_one(dbstep, server, pair):
+    a, _, _ = pair(STOCK)
+    run = dbstep("integrity-diff", db_url=server.url(a), source_db_url=server.url(a, tcp=True))
+    assert run.status == 2 and "one and the same" in run.out + run.err, run
+
+
+# ---- declared changes ----
+
+
+def test_a_table_that_is_no_ordinary_one_any_more(pair):
+    _, _, compare = pair(STOCK + "CREATE TABLE w (id int PRIMARY KEY)", "ALTER TABLE w SET UNLOGGED; CREATE UNLOGGED TABLE fresh (id int); CREATE UNLOGGED TABLE more (id int)")
+    for run in compare(expected_changes=["add table fresh"]):
+        assert run.outputs["verdict"] == "fail" and codes(run) == [("table-kind-changed", "public.w")], run
+        assert listed_once(run) == {"public.stock", "public.w", "public.fresh", "public.more"}
+
+
+def test_every_table_is_listed_once(pair):
+    _, _, compare = pair("CREATE TABLE gone (id int PRIMARY KEY); CREATE TABLE dropped (id int PRIMARY KEY); CREATE TABLE kept (id int PRIMARY KEY); CREATE TABLE old (id int PRIMARY KEY); "
+                         "CREATE TABLE left_out (id int); CREATE TABLE parts (id int) PARTITION BY LIST (id); CREATE VIEW v AS SELECT 1; CREATE SCHEMA s; CREATE TABLE s.kept (id int)",
+                         "DROP TABLE gone, dropped; ALTER TABLE old RENAME TO renamed; CREATE TABLE new (id int); CREATE TABLE added (id int)")
+    for run in compare(expected_changes=["drop table dropped", "rename table old=renamed", "add table added"], exclude_tables=["left_*"]):
+        assert listed_once(run) == {"public." + t for t in ("gone", "dropped", "kept", "old", "left_out", "parts", "new", "added")} | {"s.kept"}
+        assert codes(run) == [("table-added", "public.new"), ("table-missing", "public.gone")], run
+
+
+def test_names_that_change_places(dbstep, server, pair):
+    two = "CREATE TABLE t (id int PRIMARY KEY, a int, b int); INSERT INTO t SELECT i, i, {} FROM generate_series(1, 50) i"
+    swap = "ALTER TABLE t RENAME a TO x; ALTER TABLE t RENAME b TO a; ALTER TABLE t RENAME x TO b"
+    _, _, compare = pair(two.format("-i"), swap)
+    for run in compare(expected_changes=["rename column t.a=b", "rename column t.b=a"]):
+        assert run.status == 0 and not codes(run), run
+    for run in compare():
+        assert run.outputs["verdict"] == "fail" and run.outputs["rows_changed"] != "0", run
+    # b is lost, and a took its name: its rows being equal must not hide that
+    _, _, compare = pair(two.format("i"), "ALTER TABLE t DROP b; ALTER TABLE t RENAME a TO b")
+    for run in compare(expected_changes=["rename column t.a=b"]):
+        assert run.outputs["verdict"] == "fail" and ("column-missing", "public.t") in codes(run), run
+    _, _, compare = pair(two.format("-i"), "ALTER TABLE t DROP b; ALTER TABLE t RENAME a TO b")
+    for run in compare(expected_changes=["rename column t.a=b", "drop column t.b"]):
+        assert run.status == 0 and not codes(run), run
+    # dropped, and made anew
+    _, _, compare = pair(two.format("-i"), "ALTER TABLE t DROP b; ALTER TABLE t ADD b text")
+    for run in compare(expected_changes=["drop column t.b", "add column t.b"]):
+        assert run.status == 0 and not codes(run) and any("dropped and added anew" in u for u in run.result["uncovered"]), run
+    # declared, and not done
+    _, _, compare = pair(two.format("-i"))
+    for run in compare(expected_changes=["rename column t.a=b", "rename table t=u"]):
+        assert run.status == 0 and {c for c, _ in codes(run)} == {"declared-change-missing"}, run
+
+
+def test_tables_that_change_names(dbstep, server, pair):
+    _, _, compare = pair("CREATE TABLE a (id int PRIMARY KEY, v int); CREATE TABLE b (id int PRIMARY KEY, v int); INSERT INTO a VALUES (1, 1); INSERT INTO b VALUES (1, 2)",
+                         "ALTER TABLE a RENAME TO x; ALTER TABLE b RENAME TO a; ALTER TABLE x RENAME TO b")
+    for run in compare(expected_changes=["rename table a=b", "rename table b=a"]):
+        assert run.status == 0, run
+    assert all(run.outputs["verdict"] == "fail" for run in compare())
+    # two tables of one content, one of them lost
+    _, _, compare = pair("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)", "DROP TABLE a")
+    for run in compare(expected_changes=["rename table a=b"]):
+        assert run.outputs["verdict"] == "fail" and ("table-missing", "public.a") in codes(run), run
+    # the old name is used for something new
+    _, _, compare = pair("CREATE TABLE a (id int PRIMARY KEY)", "ALTER TABLE a RENAME TO b; CREATE TABLE a (x int); CREATE SCHEMA old")
+    for run in compare(expected_changes=["rename table a=b"]):
+        assert codes(run) == [("table-added", "public.a")], run
+    _, _, compare = pair("CREATE TABLE a (id int PRIMARY KEY)", "CREATE SCHEMA old; ALTER TABLE a SET SCHEMA old")
+    for run in compare(expected_changes=["rename table a=old.a"]):
+        assert run.status == 0 and not codes(run), run
+
+
+@pytest.mark.parametrize("item", ["add column t.c text", "add column t .c", 'add column "t"x.c', "rename column t.a=u.b", "rename table a=b.c.d", "add column t..c", "drop table t,u", "drop table"])
+def test_more_malformed_declarations(dbstep, server, item, tmp_path):
+    run = dbstep("integrity-diff", db_url=server.url("postgres"), source_db_url=server.url("template1"), expected_changes=[item])
+    if item == "drop table t,u":  # a name that nobody has
+        assert ("declared-change-missing", "t,u") in codes(run)
+    else:
+        assert run.status == 2 and "expected_changes" in run.out + run.err, run
+
+
+def test_declared_twice_is_declared(pair):
+    _, _, compare = pair(STOCK, "ALTER TABLE stock ADD c int")
+    for run in compare(expected_changes=["add column stock.c", "ADD  COLUMN  Public.STOCK.C", 'add column "public"."stock"."c"']):
+        assert run.status == 0 and not codes(run), run
+
+
+def test_constraints_are_watched_beside_other_declared_changes(pair):
+    sql = "CREATE TABLE o (id int PRIMARY KEY, n int CHECK (n > 0), m int NOT NULL); CREATE TABLE t (id int PRIMARY KEY, n int REFERENCES o, u int UNIQUE)"
+    _, _, compare = pair(sql, "ALTER TABLE o ADD c int, DROP CONSTRAINT o_n_check, ADD CONSTRAINT o_n_check CHECK (n > -5), ALTER m DROP NOT NULL; "
+                              "ALTER TABLE t DROP CONSTRAINT t_pkey, DROP u")
+    for run in compare(expected_changes=["add column o.c", "drop column t.u"]):
+        assert codes(run) == [("constraint-changed", "public.o"), ("constraint-missing", "public.t"), ("not-null-dropped", "public.o")], run
+    _, _, compare = pair(sql, "ALTER TABLE o RENAME TO p; ALTER TABLE p RENAME n TO z")
+    for run in compare(expected_changes=["rename table o=p", "rename column o.n=z"]):
+        assert run.status == 0 and not codes(run), run
+
+
+def test_changed_columns_of_tables_without_a_key(pair):
+    _, _, compare = pair("CREATE TABLE t (a int, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 50) i", "UPDATE t SET v = 'new'")
+    certificate, live = compare(expected_changes=["change column t.v"])
+    assert certificate.outputs["verdict"] == "inconclusive" and codes(certificate) == [("range-uncovered", "public.t")], certificate
+    assert live.status == 0 and not codes(live) and any("v (its values may change" in u for u in live.result["uncovered"]), live
+
+
+# ---- types ----
+
+
+def test_a_cast_to_text_that_lies(pair):
+    sql = ("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE FUNCTION lie(mood) RETURNS text LANGUAGE sql IMMUTABLE AS $$SELECT 'same'$$; CREATE CAST (mood AS text) WITH FUNCTION lie(mood); "
+           "CREATE TYPE duo AS (x int, y text); CREATE DOMAIN cents AS numeric(8,2); "
+           "CREATE TABLE t (id int PRIMARY KEY, v mood, d duo, c cents); INSERT INTO t SELECT i, 'ok', '(1,)', 1 FROM generate_series(1, 9) i; "
+           "CREATE TABLE k (v mood PRIMARY KEY, w int); INSERT INTO k VALUES ('ok', 1), ('sad', 2)")
+    _, _, compare = pair(sql, "UPDATE t SET v = 'sad' WHERE id = 4; UPDATE t SET d = '(,)' WHERE id = 5; UPDATE t SET d = NULL WHERE id = 6; UPDATE k SET w = 3 - w", strictness="strong")
+    certificate, live = compare(strictness="strong")
+    assert certificate.outputs["verdict"] == live.outputs["verdict"] == "fail"
+    assert {(r["table"], r["key"], r["columns"]) for r in named(live) if r["table"] == "public.t"} == {("public.t", "4", "v"), ("public.t", "5", "d"), ("public.t", "6", "d")}, live
+    assert lines(live)["k"]["changed"] == "2"
+
+
+def test_keys_of_changed_and_of_foreign_types(pair):
+    _, _, compare = pair("CREATE EXTENSION ltree; CREATE TABLE t (a int, k numeric(10,2), v text, PRIMARY KEY (a, k)); INSERT INTO t SELECT i, i, 'v' FROM generate_series(1, 100) i; "
+                         "CREATE TABLE l (k ltree PRIMARY KEY, v text); INSERT INTO l VALUES ('a.b', 'x')",
+                         "ALTER TABLE t ALTER k TYPE numeric(12,4); UPDATE t SET v = 'bad' WHERE a = 5; UPDATE l SET v = 'y'")
+    for run in list(compare(expected_changes=["change column t.k"], show_values=True))[1:]:
+        assert {(r["key"], r["before"], r["after"]) for r in named(run)} == {("(5, 5.00)", "v=v", "v=bad"), ("a.b", "v=x", "v=y")}, run
+
+
+def test_domains_in_strong_digests(dbstep, server):
+    """A domain's OID differs between databases; its values do not."""
+    a, b = server.create_database("domains_a"), server.create_database("domains_b")
+    server.sql("CREATE TYPE padding AS ENUM ('x')", b)
+    for d in (a, b):
+        server.sql("CREATE DOMAIN cents AS numeric(8,2); CREATE DOMAIN flags AS \"char\"; CREATE DOMAIN bits AS bit(4); CREATE TABLE t (id int PRIMARY KEY, c cents, f flags, b bits, l int[]); "
+                   "INSERT INTO t VALUES (1, 1, 'x', B'1010', '{1}')", d)
+    run = dbstep("integrity-diff", db_url=server.url(b), source_db_url=server.url(a), strictness="strong")
+    assert run.status == 0 and run.outputs["rows_compared"] == "1", run
