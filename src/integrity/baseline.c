@@ -55,17 +55,19 @@ static void own_pass(struct ctx *cx, struct it_side *side, struct it_table *t, s
     }
 }
 
-bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct integrity_options *o, const char *path,
-                        struct integrity_report *r)
+bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct integrity_options *options,
+                        const char *path, struct integrity_report *r)
 {
+    struct integrity_options own = *options, *o = &own;
     struct it_side side = {0};
-    struct it_table **wanted;
-    struct it_pass *passes;
+    struct it_table **wanted = NULL;
+    struct it_pass *passes = NULL;
     size_t n = 0;
     bool ok = false;
 
     if (!it_side_open(cx, &side, db, "database", o))
-        return false;
+        goto done;
+    o->sums = o->sums || it_side_needs_sums(&side);
     wanted = arena_array(cx->arena, side.tables.n, sizeof *wanted);
     for (size_t i = 0; i < side.tables.n; i++)
         if (!side.tables.at[i].skip)

@@ -255,6 +255,25 @@ static bool two_databases(struct it_diff *d)
     return false;
 }
 
+/* The aggregate is the certificate's; between two databases what both can do. */
+static bool aggregate_possible(struct it_diff *d, struct integrity_options *o)
+{
+    const struct it_side *old = it_side_needs_sums(&d->right) ? &d->right : NULL;
+
+    old = it_side_needs_sums(&d->left) ? &d->left : it_side_needs_sums(&d->witness) ? &d->witness : old;
+    if (d->left.live)
+        o->sums = o->sums || old;
+    for (size_t i = 0; !d->left.live && old && i < d->left.tables.n; i++)
+        if (!d->left.tables.at[i].skip && !d->left.tables.at[i].geometry.sums) {
+            fail(d->cx, E_INCONCLUSIVE,
+                 "the certificate's digests are joined by XOR, and the %s runs PostgreSQL %s, which cannot do that",
+                 old->role, old->id.server_version);
+            err_hint(d->cx, "take the certificate with aggregate=sum");
+            return false;
+        }
+    return true;
+}
+
 static bool open_sides(struct it_diff *d, const char *certificate, const struct pg_target *left,
                        const struct pg_target *right, struct integrity_options *o)
 {
@@ -269,7 +288,7 @@ static bool open_sides(struct it_diff *d, const char *certificate, const struct 
     if (left && !it_side_open(d->cx, certificate ? &d->witness : &d->left, left, "source", o))
         return false;
     return it_side_open(d->cx, &d->right, right, "database", o) && same_hashes(d, &d->left, &d->right) &&
-           encodings_agree(d) && two_databases(d) && transactions_visible(d) &&
+           encodings_agree(d) && aggregate_possible(d, o) && two_databases(d) && transactions_visible(d) &&
            (!d->witness.pool || same_hashes(d, &d->left, &d->witness));
 }
 

@@ -190,6 +190,7 @@ struct it_table *it_table_find(struct it_side *side, const char *schema, const c
 /* ---- side.c ---- */
 bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *target, const char *role,
                   const struct integrity_options *o);
+bool it_side_needs_sums(const struct it_side *side);
 /* LSN, counters, file nodes once more: was anything written, was a table rewritten under us? Ends the snapshot. */
 bool it_side_finish(struct ctx *cx, struct it_side *side, struct integrity_report *r);
 extern const char *const it_session[];
