@@ -191,6 +191,44 @@ static bool load_leaves(struct ctx *cx, struct it_side *side, const struct index
     return true;
 }
 
+/* pg_class knows sizes as of the last VACUUM; the true ones need a lock, and are only for cutting slices. */
+static bool load_sizes(struct ctx *cx, struct it_side *side)
+{
+    struct pg *pg = pg_pool_first(side->pool);
+    struct str oids = str_new(cx->arena);
+    PG_ROWS_AUTO rows = {.n = 0};
+
+    for (size_t i = 0; i < side->tables.n; i++)
+        for (size_t l = 0; !side->tables.at[i].skip && l < side->tables.at[i].leaves.n; l++)
+            if (!side->tables.at[i].leaves.at[l].foreign)
+                str_addf(&oids, "%s%s", oids.len ? "," : "{", side->tables.at[i].leaves.at[l].oid);
+    if (!oids.len)
+        return true;
+    str_addc(&oids, '}');
+    const char *const params[] = {oids.s};
+    if (!pg_exec(cx, pg, "SAVEPOINT dbstep_sizes"))
+        return false;
+    if (!pg_query(cx, pg, &rows, sql_integrity_sizes, 1, params)) {
+        if (!pg_failed_with(cx, "55P03"))
+            return false;
+        err_clear(cx);
+        return pg_exec(cx, pg, "ROLLBACK TO SAVEPOINT dbstep_sizes");
+    }
+    int at = 0;
+    for (size_t i = 0; i < side->tables.n; i++) {
+        struct it_table *t = &side->tables.at[i];
+        if (t->skip || !t->leaves.n)
+            continue;
+        t->bytes = 0;
+        for (size_t l = 0; l < t->leaves.n; l++) {
+            if (!t->leaves.at[l].foreign && at < rows.n)
+                t->leaves.at[l].bytes = pg_int(&rows, at++, 1);
+            t->bytes += t->leaves.at[l].bytes;
+        }
+    }
+    return pg_exec(cx, pg, "RELEASE SAVEPOINT dbstep_sizes");
+}
+
 static bool load_objects(struct ctx *cx, struct it_side *side)
 {
     PG_ROWS_AUTO rows = {.n = 0};
@@ -216,7 +254,8 @@ bool it_catalog(struct ctx *cx, struct it_side *side, const struct integrity_opt
     for (size_t i = 0; i < x.n; i++)
         x.at[i] = &side->tables.at[i];
     qsort(x.at, x.n, sizeof *x.at, by_oid);
-    if (!load_columns(cx, side, &x, o->strictness) || !load_keys(cx, side, &x) || !load_leaves(cx, side, &x) || !load_objects(cx, side))
+    if (!load_columns(cx, side, &x, o->strictness) || !load_keys(cx, side, &x) || !load_leaves(cx, side, &x) ||
+        !load_sizes(cx, side) || !load_objects(cx, side))
         return false;
     for (size_t i = 0; i < side->tables.n; i++) {
         struct it_table *t = &side->tables.at[i];

@@ -4,8 +4,9 @@
  * three of them are found by trying: keys that are there now could have come, integers of the range that are not there could have gone. A wrong
  * answer would need a 64-bit coincidence among some 10^9 combinations.
  *
- * Rows that changed. On a server of the same lineage (the certificate's own, or a clone) a row version written after the certificate's snapshot
- * shows a transaction id that the snapshot does not include. The changed rows are among those; if there is one, it is that one.
+ * Rows that changed. In the certificate's own database a row version written after the certificate's snapshot shows a transaction id that the
+ * snapshot does not include. The changed rows are among those; if there is one, it is that one. In another database of the same lineage (a
+ * clone) that is likely, and said to be: it could have differed before.
  *
  * What stays open is named as a range of keys, with the columns that differ. */
 #include <stdlib.h>
@@ -44,6 +45,11 @@ struct tally {
 static bool same_lineage(const struct it_diff *d)
 {
     return *d->left.id.system_identifier && text_equal(d->left.id.system_identifier, d->right.id.system_identifier);
+}
+
+static bool same_database(const struct it_diff *d)
+{
+    return same_lineage(d) && text_equal(d->left.id.database_oid, d->right.id.database_oid) && d->left.id.timeline == d->right.id.timeline;
 }
 
 static bool fetch_rows(struct look *k)
@@ -240,16 +246,20 @@ static void name_changed(struct look *k, struct tally *t, const char *columns)
         open_chunk(k, t, columns);
         return;
     }
+    bool certain = suspects == 1 && same_database(d);
+    const char *kind = suspects > 1 ? "changed (one or more)" : certain ? "changed" : "changed (likely)";
     t->changed++;
-    t->uncertain += suspects > 1;
+    t->uncertain += !certain;
     for (int i = 0; i < k->rows.n; i++) {
         if (!pg_bool(&k->rows, i, 2) || is_solution(k, i))
             continue;
         const char *key = row_key(k, i);
         if (!t->changed_at)
             t->changed_at = arena_printf(d->cx->arena, "%s, in %s%s", key, columns,
-                                         suspects > 1 ? arena_printf(d->cx->arena, " (one or more of %d rows written since)", suspects) : "");
-        it_row(d, k->p, suspects > 1 ? "changed (one or more)" : "changed", key, columns, NULL, NULL);
+                                         suspects > 1 ? arena_printf(d->cx->arena, " (one or more of %d rows written since)", suspects)
+                                         : certain    ? ""
+                                                      : " (the only row written since)");
+        it_row(d, k->p, kind, key, columns, NULL, NULL);
     }
 }
 
@@ -303,10 +313,10 @@ static bool look_into(struct look *k, struct tally *t)
     int suspects = 0;
     for (int i = 0; i < k->rows.n; i++)
         suspects += pg_bool(&k->rows, i, 2) && !is_solution(k, i);
-    if (suspects) { /* with rows gone, their part of the digests is unknown: were the others changed? */
+    if (suspects || !same_database(k->d)) { /* with rows gone, their part of the digests is unknown: were the others changed? */
         t->uncertain++;
-        it_uncovered(k->d->cx, k->d->report, "%s: %s: rows are gone from there, so the values of the %d rows written since cannot be judged",
-                     k->p->left->object, it_chunk_text(a, &k->p->left->geometry, &k->p->left->key, k->id), suspects);
+        it_uncovered(k->d->cx, k->d->report, "%s: %s: rows are gone from there, so the values of the other rows cannot be judged",
+                     k->p->left->object, it_chunk_text(a, &k->p->left->geometry, &k->p->left->key, k->id));
     }
     return true;
 }

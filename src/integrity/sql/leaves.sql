@@ -1,5 +1,5 @@
 -- The leaves of every partitioned table, from its root.
-SELECT r.oid, l.oid, n.nspname, l.relname, CASE WHEN l.relkind = 'r' THEN pg_relation_size(l.oid) ELSE 0 END,
+SELECT r.oid, l.oid, n.nspname, l.relname, l.relpages::bigint * current_setting('block_size')::bigint,
        coalesce(pg_relation_filenode(l.oid), 0), l.relkind = 'f', has_table_privilege(l.oid, 'SELECT') AND NOT row_security_active(l.oid),
        l.reltuples::bigint,
        pg_stat_get_tuples_inserted(l.oid), pg_stat_get_tuples_updated(l.oid), pg_stat_get_tuples_deleted(l.oid)

@@ -2,6 +2,7 @@
 SELECT 'sequence', '', format('%s.%s', schemaname, sequencename), '', '', last_value
 FROM   pg_sequences
 WHERE  has_schema_privilege(schemaname, 'USAGE')
+  AND  has_sequence_privilege(format('%I.%I', schemaname, sequencename), 'SELECT, USAGE')
   AND  schemaname <> 'information_schema' AND schemaname NOT LIKE 'pg\_%'
 UNION ALL
 SELECT 'constraint', format('%s.%s', n.nspname, c.relname), k.conname, pg_get_constraintdef(k.oid),

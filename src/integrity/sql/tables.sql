@@ -1,6 +1,6 @@
 -- Every relation that holds or shows rows, with what decides whether and how it can be read.
 SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartition, c.reltuples::bigint,
-       CASE WHEN c.relkind IN ('r', 'm') THEN pg_relation_size(c.oid) ELSE 0 END,
+       c.relpages::bigint * current_setting('block_size')::bigint,
        has_schema_privilege(n.oid, 'USAGE')
          AND (has_table_privilege(c.oid, 'SELECT')
               OR (SELECT coalesce(bool_and(has_column_privilege(c.oid, a.attnum, 'SELECT')), false)
