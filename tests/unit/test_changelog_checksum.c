@@ -1,13 +1,6 @@
 /* Checksums: worked values, all computed by Liquibase 4.28.0. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#undef fail
-
 #include "dbstep/changelog.h"
+#include "testing.h"
 
 static void parse(struct ctx *cx, const char *text, struct changelog *log)
 {
@@ -15,7 +8,7 @@ static void parse(struct ctx *cx, const char *text, struct changelog *log)
     size_t n = strlen(text);
     *log = (struct changelog){0};
     if (!changelog_parse_sql(cx, &source, "x.sql", arena_strndup(cx->arena, text, n), n, log))
-        fail_msg("%s", cx->err.message);
+        fail_test("%s", cx->err.message);
 }
 
 static void worked_values(void **state)

@@ -1,13 +1,6 @@
 /* Contexts, labels and dbms lists: which changesets run. The table was verified against Liquibase 4.28.0. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#undef fail
-
 #include "dbstep/changelog.h"
+#include "testing.h"
 
 static struct str_list list(struct arena *a, const char *commas)
 {
@@ -64,7 +57,7 @@ static void operators(void **state)
                 {"!(a,c)", false},   {"a and not c", true},  {"two words", false},   {"nota", false},           {"( a )", true}};
     for (size_t i = 0; i < COUNT(rows); i++)
         if (context_matches(rows[i].expression, "a,b") != rows[i].expected)
-            fail_msg("%s", rows[i].expression);
+            fail_test("%s", rows[i].expression);
     assert_true(context_matches("two words", "two words,x"));
 }
 
@@ -77,7 +70,7 @@ static void faults(void **state)
         assert_null(expression_fault(good[i]));
     for (size_t i = 0; i < COUNT(bad); i++)
         if (!expression_fault(bad[i]))
-            fail_msg("%s was accepted", bad[i]);
+            fail_test("%s was accepted", bad[i]);
     struct arena a = {0};
     struct str deep = str_new(&a);
     for (int i = 0; i < 100000; i++)
@@ -98,7 +91,7 @@ static void databases(void **state)
         struct arena a = {0};
         struct str_list l = list(&a, rows[i].dbms);
         if (dbms_matches(&l) != rows[i].expected)
-            fail_msg("%s", rows[i].dbms);
+            fail_test("%s", rows[i].dbms);
         arena_free(&a);
     }
 }

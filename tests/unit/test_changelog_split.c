@@ -1,13 +1,6 @@
 /* Splitting SQL into statements, both ways. The expectations of SPLIT_LIQUIBASE were taken from Liquibase 4.28.0 itself. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#undef fail
-
 #include "dbstep/changelog.h"
+#include "testing.h"
 
 struct example {
     const char *sql, *delimiter;
@@ -37,7 +30,7 @@ static void check(enum split_mode mode, const struct example *examples, size_t n
         const struct example *e = &examples[i];
         const char *got = split_all(&cx, mode, e->sql, e->delimiter, e->strip);
         if (!text_equal(got, e->expected))
-            fail_msg("example %zu: %s\n gave %s\n not  %s", i, e->sql, got, e->expected);
+            fail_test("example %zu: %s\n gave %s\n not  %s", i, e->sql, got, e->expected);
         arena_free(&a);
     }
 }
@@ -135,11 +128,12 @@ static void a_refused_character_has_a_place(void **state)
     const char *sql = "a;\n\fb; c";
     struct statement s;
     bool more;
-    SPLIT_AUTO p = split_start(&cx, SPLIT_LIQUIBASE, sql, strlen(sql), true, true, NULL);
+    struct splitter *p = split_start(&cx, SPLIT_LIQUIBASE, sql, strlen(sql), true, true, NULL);
     assert_true(split_next(&cx, p, &s, &more) && more);
     assert_false(split_next(&cx, p, &s, &more));
     assert_int_equal(cx.err.code, E_CHANGELOG);
     assert_int_equal(split_fault_offset(p), 3);
+    split_end(p);
     arena_free(&a);
 }
 
@@ -151,11 +145,12 @@ static void bytes_can_be_found_again(void **state)
     const char *sql = "a;\r\n  select /* x */ 1,\r\n oops; c";
     struct statement s;
     bool more;
-    SPLIT_AUTO p = split_start(&cx, SPLIT_POSTGRES, sql, strlen(sql), true, true, NULL);
+    struct splitter *p = split_start(&cx, SPLIT_POSTGRES, sql, strlen(sql), true, true, NULL);
     assert_true(split_next(&cx, p, &s, &more) && split_next(&cx, p, &s, &more) && more);
     assert_string_equal(s.text, "select  1,\n oops");
     size_t at = (size_t)(strstr(s.text, "oops") - s.text);
     assert_int_equal(split_source_offset(p, at), strstr(sql, "oops") - sql);
+    split_end(p);
     arena_free(&a);
 }
 
@@ -173,11 +168,10 @@ static void time_is_linear(void **state)
             bool more = true;
             while (sql.len < 1000000)
                 str_add(&sql, units[i]);
-            SPLIT_AUTO p = split_start(&cx, mode ? SPLIT_LIQUIBASE : SPLIT_POSTGRES, sql.s, sql.len, true, true, mode ? ";;" : NULL);
+            struct splitter *p = split_start(&cx, mode ? SPLIT_LIQUIBASE : SPLIT_POSTGRES, sql.s, sql.len, true, true, mode ? ";;" : NULL);
             while (more && split_next(&cx, p, &s, &more))
                 ;
             split_end(p);
-            p = NULL;
             arena_free(&a);
         }
     }
