@@ -86,14 +86,21 @@ bool history_read(struct ctx *cx, struct deploy *d)
     d->max_order = 0;
     if (!d->history_exists)
         return true;
-    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_history_read), 0, NULL)) {
-        /* A table that lacks the columns of the order is from the first versions; it is upgraded before anything runs. */
-        if (!pg_failed_with(cx, "42703"))
+    d->row_locked_by = "";
+    const char *sql = d->lock_exists ? sql_changelog_history_and_lock : sql_changelog_history_read;
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), 0, NULL)) {
+        /* No right to see the lock; or a table that lacks the columns of the order, from the first versions, which is
+         * upgraded before anything runs. */
+        bool old_layout = pg_failed_with(cx, "42703");
+        if (!old_layout && !(pg_failed_with(cx, "42501") && d->lock_exists))
             return false;
         err_clear(cx);
-        if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, "SELECT * FROM {history} ORDER BY dateexecuted"), 0, NULL))
+        sql = old_layout ? "SELECT * FROM {history} ORDER BY dateexecuted" : sql_changelog_history_read;
+        if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), 0, NULL))
             return false;
     }
+    if (rows.n)
+        d->row_locked_by = cell(a, &rows, 0, "row_locked_by");
     for (int i = 0; i < rows.n; i++) {
         struct ran r = {.id = cell(a, &rows, i, "id"),
                         .author = cell(a, &rows, i, "author"),
