@@ -146,7 +146,7 @@ sql "$production_port" postgres -c 'CREATE DATABASE bbq'
 sql "$production_port" bbq -f "$demo/app/schema.sql" -f "$demo/app/seed.sql"
 
 changelog=changelog
-[ -z "$BREAK" ] || changelog=changelog-broken
+[ -z "$BREAK" ] || changelog="changelog-broken"
 declared='add column warehouses.city,add column warehouses.state'
 
 # ---- staging: production's data, the change, the proof ---------------------------------------------------------
