@@ -50,11 +50,12 @@ bool datatest_load(struct ctx *cx, const char *folder, struct datatest_list *out
 struct datatest_options {
     int connections;
     long long statement_timeout_ms;
-    int sample_rows;          /* rows kept for people; 0: none, for data that must not reach a log */
-    const char **snapshot;    /* out, may be NULL: LSN and server time at which the snapshot was taken */
+    int sample_rows;       /* rows kept for people; 0: none, for data that must not reach a log */
+    const char **snapshot; /* out, may be NULL: LSN and server time at which the snapshot was taken */
 };
 
 /* Runs all; false only when the database could not be asked at all (connection, deadline, signal). */
-bool datatest_run(struct ctx *cx, const struct pg_target *target, const struct datatest_options *o, struct datatest_list *tests);
+bool datatest_run(struct ctx *cx, const struct pg_target *target, const struct datatest_options *o,
+                  struct datatest_list *tests);
 
 #endif

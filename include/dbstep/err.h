@@ -9,30 +9,30 @@
 
 #include <stdbool.h>
 
-#define ERR_CATALOGUE(E) \
-    E(OK, 0, false, "", "done, or nothing to do") \
-    E(INTERNAL, 1, false, "APPLICATION_FAILURE", "a defect in dbstep") \
-    E(INPUT, 2, false, "CONFIGURATION_FAILURE", "an input is missing or malformed") \
-    E(FILE, 2, false, "CONFIGURATION_FAILURE", "a file cannot be read") \
-    E(CHANGELOG, 2, false, "CONFIGURATION_FAILURE", "a changelog is malformed") \
-    E(NO_DATABASE, 2, false, "CONFIGURATION_FAILURE", "the database does not exist") \
-    E(OUTPUT, 2, false, "CONFIGURATION_FAILURE", "results cannot be written") \
-    E(GATE, 3, false, "VERIFICATION_FAILURE", "a finding at or above fail_on") \
-    E(GUARD, 4, false, "VERIFICATION_FAILURE", "refused by a guard") \
-    E(CHECKSUM, 4, false, "VERIFICATION_FAILURE", "a changeset that ran was edited") \
-    E(INCONCLUSIVE, 3, false, "VERIFICATION_FAILURE", "the claim could not be proven") \
-    E(AUTH, 10, false, "AUTHENTICATION_FAILURE", "a credential was refused") \
-    E(TLS, 10, false, "AUTHENTICATION_FAILURE", "the server's identity could not be verified") \
-    E(PERMISSION, 11, false, "AUTHORIZATION_FAILURE", "a privilege is missing") \
-    E(UNREACHABLE, 12, true, "CONNECTIVITY_FAILURE", "the target cannot be reached") \
-    E(TIMEOUT, 13, true, "TIMEOUT_FAILURE", "out of time before any change") \
-    E(LOCKED, 14, true, "RESOURCE_LIMITS_FAILURE", "a lock is held by another run or session") \
-    E(CAPACITY, 15, false, "RESOURCE_LIMITS_FAILURE", "disk, memory or a quota is used up") \
+#define ERR_CATALOGUE(E)                                                                             \
+    E(OK, 0, false, "", "done, or nothing to do")                                                    \
+    E(INTERNAL, 1, false, "APPLICATION_FAILURE", "a defect in dbstep")                               \
+    E(INPUT, 2, false, "CONFIGURATION_FAILURE", "an input is missing or malformed")                  \
+    E(FILE, 2, false, "CONFIGURATION_FAILURE", "a file cannot be read")                              \
+    E(CHANGELOG, 2, false, "CONFIGURATION_FAILURE", "a changelog is malformed")                      \
+    E(NO_DATABASE, 2, false, "CONFIGURATION_FAILURE", "the database does not exist")                 \
+    E(OUTPUT, 2, false, "CONFIGURATION_FAILURE", "results cannot be written")                        \
+    E(GATE, 3, false, "VERIFICATION_FAILURE", "a finding at or above fail_on")                       \
+    E(GUARD, 4, false, "VERIFICATION_FAILURE", "refused by a guard")                                 \
+    E(CHECKSUM, 4, false, "VERIFICATION_FAILURE", "a changeset that ran was edited")                 \
+    E(INCONCLUSIVE, 3, false, "VERIFICATION_FAILURE", "the claim could not be proven")               \
+    E(AUTH, 10, false, "AUTHENTICATION_FAILURE", "a credential was refused")                         \
+    E(TLS, 10, false, "AUTHENTICATION_FAILURE", "the server's identity could not be verified")       \
+    E(PERMISSION, 11, false, "AUTHORIZATION_FAILURE", "a privilege is missing")                      \
+    E(UNREACHABLE, 12, true, "CONNECTIVITY_FAILURE", "the target cannot be reached")                 \
+    E(TIMEOUT, 13, true, "TIMEOUT_FAILURE", "out of time before any change")                         \
+    E(LOCKED, 14, true, "RESOURCE_LIMITS_FAILURE", "a lock is held by another run or session")       \
+    E(CAPACITY, 15, false, "RESOURCE_LIMITS_FAILURE", "disk, memory or a quota is used up")          \
     E(REJECTED, 20, false, "APPLICATION_FAILURE", "the target rejected the change; nothing changed") \
-    E(PARTIAL, 21, false, "APPLICATION_FAILURE", "partly applied; a person is needed") \
+    E(PARTIAL, 21, false, "APPLICATION_FAILURE", "partly applied; a person is needed")               \
     E(OUTCOME_UNKNOWN, 22, false, "APPLICATION_FAILURE", "the connection was lost while committing") \
-    E(VERIFY, 23, false, "VERIFICATION_FAILURE", "verification failed after a change") \
-    E(EXTERNAL, 30, false, "APPLICATION_FAILURE", "another system refused") \
+    E(VERIFY, 23, false, "VERIFICATION_FAILURE", "verification failed after a change")               \
+    E(EXTERNAL, 30, false, "APPLICATION_FAILURE", "another system refused")                          \
     E(INTERRUPTED, 40, false, "INFRASTRUCTURE_FAILURE", "interrupted, and cleaned up")
 
 enum err_code {
@@ -53,7 +53,7 @@ struct err {
     char file[256];   /* where the fault lies in the user's files, else "" */
     int line;         /* 1-based; 0: unknown */
     int column;
-    int position;     /* 1-based character of the statement at which the server saw the fault; 0: unknown */
+    int position; /* 1-based character of the statement at which the server saw the fault; 0: unknown */
 };
 
 int err_exit_status(enum err_code code);

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 enum hash_kind { HASH_MD5, HASH_SHA224, HASH_SHA256, HASH_SHA384, HASH_SHA512 };
-#define HASH_MAX 64         /* bytes of the longest digest */
-#define HASH_HEX_MAX 129    /* its hexadecimal text, terminated */
+#define HASH_MAX 64      /* bytes of the longest digest */
+#define HASH_HEX_MAX 129 /* its hexadecimal text, terminated */
 
 struct hash; /* a running digest; OpenSSL's */
 
@@ -19,5 +19,7 @@ void hash_discard(struct hash *h); /* NULL is allowed */
 void hash_hex(enum hash_kind kind, const void *data, size_t n, char *hex);
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t n); /* start with 0 */
+
+const char *hash_library(void); /* "OpenSSL 3.0.15 3 Sep 2024" */
 
 #endif

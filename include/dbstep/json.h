@@ -48,7 +48,7 @@ bool json_is_number(const struct json *v);
 bool json_is_true(const struct json *v);
 bool json_is_bool(const struct json *v);
 bool json_is_null(const struct json *v);
-const char *json_text(const struct json *v);             /* a string's bytes, else NULL */
+const char *json_text(const struct json *v); /* a string's bytes, else NULL */
 double json_number(const struct json *v, double fallback);
 /* Integer from a number or a string of digits. */
 bool json_int64(const struct json *v, long long *out);
@@ -57,5 +57,6 @@ const struct json *json_next(const struct json *v);
 const char *json_key(const struct json *member);
 /* Convenience: text of object[key], or fallback. */
 const char *json_get_text(const struct json *object, const char *key, const char *fallback);
+const char *json_library(void); /* "cJSON 1.7.15" */
 
 #endif

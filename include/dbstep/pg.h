@@ -23,20 +23,20 @@
 struct pg;
 
 struct pg_options {
-    const char *role;               /* what this database is to the user: "production"; used in messages; NULL: "database" */
-    const char *application_name;   /* NULL: "dbstep" */
-    const char *database;           /* overrides the target's database name when not NULL ("postgres" for CREATE DATABASE) */
-    bool replication;               /* a physical replication connection */
-    bool no_retry;                  /* fail at the first refused connection */
+    const char *role; /* what this database is to the user: "production"; used in messages; NULL: "database" */
+    const char *application_name; /* NULL: "dbstep" */
+    const char *database; /* overrides the target's database name when not NULL ("postgres" for CREATE DATABASE) */
+    bool replication;     /* a physical replication connection */
+    bool no_retry;        /* fail at the first refused connection */
     long long statement_timeout_ms; /* 0: server's default */
     long long lock_timeout_ms;      /* 0: server's default */
 };
 
 /* What holds for every connection of the process; main says it once, before the first pg_open(). */
 struct pg_setup {
-    const char *application_name;  /* NULL: "dbstep" */
-    const char *ca_bundle;         /* the user's SSL_CERT_FILE; NULL: the system's usual places */
-    long long connect_wait_ms;     /* how long failed connections are tried again; 0: 30 s */
+    const char *application_name; /* NULL: "dbstep" */
+    const char *ca_bundle;        /* the user's SSL_CERT_FILE; NULL: the system's usual places */
+    long long connect_wait_ms;    /* how long failed connections are tried again; 0: 30 s */
 };
 void pg_setup(const struct pg_setup *setup);
 
@@ -45,16 +45,19 @@ void pg_setup(const struct pg_setup *setup);
 bool pg_open(struct ctx *cx, const struct pg_target *target, const struct pg_options *options, struct pg **out);
 void pg_close(struct pg *pg); /* NULL is allowed; cancels what runs */
 
-static inline void pg_close_ptr(struct pg **pg) { pg_close(*pg); }
+static inline void pg_close_ptr(struct pg **pg)
+{
+    pg_close(*pg);
+}
 #define PG_AUTO __attribute__((cleanup(pg_close_ptr))) struct pg *
 
-int pg_version(const struct pg *pg);          /* 150020 */
-const char *pg_name(const struct pg *pg);     /* database name */
+int pg_version(const struct pg *pg);      /* 150020 */
+const char *pg_name(const struct pg *pg); /* database name */
 const char *pg_user(const struct pg *pg);
-const char *pg_where(const struct pg *pg);    /* "production bbq at db.example:5432" for messages; no secret */
+const char *pg_where(const struct pg *pg); /* "production bbq at db.example:5432" for messages; no secret */
 int pg_backend_pid(const struct pg *pg);
 const char *pg_setting(const struct pg *pg, const char *name); /* reported parameter (PQparameterStatus), or NULL */
-bool pg_alive(const struct pg *pg);           /* false after the connection broke */
+bool pg_alive(const struct pg *pg);                            /* false after the connection broke */
 /* Was the last failure a connection lost while a statement was under way? Then its outcome is unknown. */
 bool pg_lost_midway(const struct pg *pg);
 bool pg_in_transaction(const struct pg *pg);
@@ -85,17 +88,21 @@ int pg_column_index(const struct pg_rows *rows, const char *name); /* -1 */
 /* ---- statements ---- */
 
 /* One statement with text parameters (a NULL element is SQL NULL). rows may be NULL when nothing is wanted. */
-bool pg_query(struct ctx *cx, struct pg *pg, struct pg_rows *rows, const char *sql, int n_params, const char *const *params);
+bool pg_query(struct ctx *cx, struct pg *pg, struct pg_rows *rows, const char *sql, int n_params,
+              const char *const *params);
 /* One or several statements by the simple protocol, results thrown away: BEGIN, SET, a changeset's statement. */
 bool pg_exec(struct ctx *cx, struct pg *pg, const char *sql);
 bool pg_execf(struct ctx *cx, struct pg *pg, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Exactly one row and column as text in the context's arena; "" for NULL; no row is an E_INTERNAL failure. */
-bool pg_query_text(struct ctx *cx, struct pg *pg, const char **out, const char *sql, int n_params, const char *const *params);
-bool pg_query_int(struct ctx *cx, struct pg *pg, long long *out, const char *sql, int n_params, const char *const *params);
+bool pg_query_text(struct ctx *cx, struct pg *pg, const char **out, const char *sql, int n_params,
+                   const char *const *params);
+bool pg_query_int(struct ctx *cx, struct pg *pg, long long *out, const char *sql, int n_params,
+                  const char *const *params);
 
 /* Rows as they come, never all in memory: the callback gets batches; false from it stops (cancels) the query. */
 typedef bool (*pg_row_fn)(void *user, const struct pg_rows *batch);
-bool pg_each(struct ctx *cx, struct pg *pg, const char *sql, int n_params, const char *const *params, pg_row_fn fn, void *user);
+bool pg_each(struct ctx *cx, struct pg *pg, const char *sql, int n_params, const char *const *params, pg_row_fn fn,
+             void *user);
 
 /* Several statements in one round trip (libpq pipeline mode), each with its own text, no parameters. Stops at the first failure;
  * *failed is then its index, else n. */
@@ -134,8 +141,8 @@ struct pg_identity {
     const char *server_version; /* "15.20" */
     const char *user;
     bool in_recovery, superuser;
-    const char *lsn;      /* current insert LSN, or replay LSN on a standby */
-    int timeline;         /* 0: unknown */
+    const char *lsn; /* current insert LSN, or replay LSN on a standby */
+    int timeline;    /* 0: unknown */
     const char *encoding, *collation;
 };
 bool pg_identify(struct ctx *cx, struct pg *pg, struct pg_identity *out);

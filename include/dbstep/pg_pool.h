@@ -13,15 +13,20 @@ struct pg_pool;
 
 struct pg_pool_options {
     struct pg_options connection;
-    int size;                        /* connections, at least 1 */
-    bool snapshot;                   /* share one repeatable-read, read-only snapshot */
-    const char *import_snapshot;     /* use this exported snapshot instead of a new one; may be NULL */
-    const char *const *session_sql;  /* run on each connection before its transaction starts; ends with NULL; may be NULL */
+    int size;                    /* connections, at least 1 */
+    bool snapshot;               /* share one repeatable-read, read-only snapshot */
+    const char *import_snapshot; /* use this exported snapshot instead of a new one; may be NULL */
+    const char *const
+        *session_sql; /* run on each connection before its transaction starts; ends with NULL; may be NULL */
 };
 
-bool pg_pool_open(struct ctx *cx, const struct pg_target *target, const struct pg_pool_options *o, struct pg_pool **out);
+bool pg_pool_open(struct ctx *cx, const struct pg_target *target, const struct pg_pool_options *o,
+                  struct pg_pool **out);
 void pg_pool_close(struct pg_pool *pool);
-static inline void pg_pool_close_ptr(struct pg_pool **p) { pg_pool_close(*p); }
+static inline void pg_pool_close_ptr(struct pg_pool **p)
+{
+    pg_pool_close(*p);
+}
 #define PG_POOL_AUTO __attribute__((cleanup(pg_pool_close_ptr))) struct pg_pool *
 
 /* The first connection, idle whenever no pg_pool_* call is under way: for catalogue queries on the same snapshot. */
@@ -38,10 +43,12 @@ typedef bool (*pg_job_fn)(struct ctx *cx, void *user, const struct pg_rows *rows
 long long pg_pool_job_ms(const struct pg_pool *pool);
 
 /* Queue a statement; sql and params must live until it is done. Rows come as one result. */
-void pg_pool_add(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn, void *user);
+void pg_pool_add(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn,
+                 void *user);
 /* As above, but rows come in batches as they arrive (an empty one ends a query's rows; a statement that is no query has none),
  * then once more with rows NULL at the end. */
-void pg_pool_add_stream(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn, void *user);
+void pg_pool_add_stream(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn,
+                        void *user);
 /* Run until the queue is empty; callbacks may add more. */
 bool pg_pool_run(struct ctx *cx, struct pg_pool *pool);
 /* Several pools at once (two databases), until all queues are empty. */

@@ -18,6 +18,8 @@ void redact_clear(void);             /* for tests */
 /* Copy of s in the arena with every secret replaced by REDACT_MARK; s itself when there is none in it. */
 const char *redact_text(struct arena *a, const char *s);
 bool redact_contains(const char *s); /* would redact_text() change it? */
+/* Every form that is hidden, for a host that must be told what to mask. */
+void redact_each(void (*fn)(void *user, const char *secret), void *user);
 /* The password, if any, of a libpq URI or keyword string is registered. */
 void redact_add_conninfo(const char *conninfo);
 

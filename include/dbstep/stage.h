@@ -79,9 +79,10 @@ extern const struct stage *const stages[]; /* ends with NULL, in the order shown
 /* Inputs and outputs that every stage has (stage, host, output_dir, fail_on, dry_run, timeout, log_level, …). */
 struct common_config {
     const char *stage, *output_dir;
+    const char *run_as, *results_dir, *termination_log, *card_template;
     int host, fail_on, log_level, log_format, output_encoding;
     bool dry_run;
-    long long timeout_ms;
+    long long timeout_ms, connect_timeout_ms;
 };
 extern const struct input_spec common_inputs[];
 extern const size_t n_common_inputs;
@@ -94,26 +95,54 @@ const struct stage *stage_find(const char *name); /* NULL when there is none */
 #define IN_FIELD(T, field) .name = #field, .offset = offsetof(T, field)
 
 /* The rows of a database connection: `field` is a struct pg_target in T, `prefix` is "" or "source_". */
-#define IN_DATABASE(T, field, prefix, what)                                                                        \
-    {.name = prefix "db_url", .type = IN_STRING, .flags = IN_SECRET, .offset = offsetof(T, field.url),             \
-     .doc = "libpq URI of " what},                                                                                 \
-    {.name = prefix "db_host", .type = IN_STRING, .offset = offsetof(T, field.host),                               \
-     .doc = "Host name, or folder of the Unix socket, of " what},                                                  \
-    {.name = prefix "db_port", .type = IN_INTEGER, .min = 1, .max = 65535, .offset = offsetof(T, field.port),      \
-     .doc = "Port of " what},                                                                                      \
-    {.name = prefix "db_name", .type = IN_STRING, .offset = offsetof(T, field.name), .doc = "Name of " what},      \
-    {.name = prefix "db_user", .type = IN_STRING, .offset = offsetof(T, field.user), .doc = "Role used on " what}, \
-    {.name = prefix "db_password", .type = IN_STRING, .flags = IN_SECRET, .offset = offsetof(T, field.password),   \
-     .doc = "Password for " what},                                                                                 \
-    {.name = prefix "db_sslmode", .type = IN_STRING, .flags = IN_ADVANCED, .offset = offsetof(T, field.sslmode),   \
-     .doc = "TLS mode; verify-full unless the host is local"},                                                     \
-    {.name = prefix "db_sslrootcert", .type = IN_STRING, .flags = IN_ADVANCED,                                     \
-     .offset = offsetof(T, field.sslrootcert), .doc = "CA bundle that signs the server's certificate"},            \
-    {.name = prefix "db_sslcert", .type = IN_STRING, .flags = IN_ADVANCED, .offset = offsetof(T, field.sslcert),   \
-     .doc = "Client certificate file"},                                                                            \
-    {.name = prefix "db_sslkey", .type = IN_STRING, .flags = IN_ADVANCED, .offset = offsetof(T, field.sslkey),     \
-     .doc = "Client key file"},                                                                                    \
-    {.name = prefix "db_options", .type = IN_STRING, .flags = IN_ADVANCED, .offset = offsetof(T, field.options),   \
-     .doc = "Server settings for the session, as libpq's options"}
+/* clang-format off: its versions lay this macro out differently */
+#define IN_DATABASE(T, field, prefix, what)                                                                            \
+    {.name = prefix "db_url",                                                                                          \
+     .type = IN_STRING,                                                                                                \
+     .flags = IN_SECRET,                                                                                               \
+     .offset = offsetof(T, field.url),                                                                                 \
+     .doc = "libpq URI of " what},                                                                                     \
+        {.name = prefix "db_host",                                                                                     \
+         .type = IN_STRING,                                                                                            \
+         .offset = offsetof(T, field.host),                                                                            \
+         .doc = "Host name, or folder of the Unix socket, of " what},                                                  \
+        {.name = prefix "db_port",                                                                                     \
+         .type = IN_INTEGER,                                                                                           \
+         .min = 1,                                                                                                     \
+         .max = 65535,                                                                                                 \
+         .offset = offsetof(T, field.port),                                                                            \
+         .doc = "Port of " what},                                                                                      \
+        {.name = prefix "db_name", .type = IN_STRING, .offset = offsetof(T, field.name), .doc = "Name of " what},      \
+        {.name = prefix "db_user", .type = IN_STRING, .offset = offsetof(T, field.user), .doc = "Role used on " what}, \
+        {.name = prefix "db_password",                                                                                 \
+         .type = IN_STRING,                                                                                            \
+         .flags = IN_SECRET,                                                                                           \
+         .offset = offsetof(T, field.password),                                                                        \
+         .doc = "Password for " what},                                                                                 \
+        {.name = prefix "db_sslmode",                                                                                  \
+         .type = IN_STRING,                                                                                            \
+         .flags = IN_ADVANCED,                                                                                         \
+         .offset = offsetof(T, field.sslmode),                                                                         \
+         .doc = "TLS mode; verify-full unless the host is local"},                                                     \
+        {.name = prefix "db_sslrootcert",                                                                              \
+         .type = IN_STRING,                                                                                            \
+         .flags = IN_ADVANCED,                                                                                         \
+         .offset = offsetof(T, field.sslrootcert),                                                                     \
+         .doc = "CA bundle that signs the server's certificate"},                                                      \
+        {.name = prefix "db_sslcert",                                                                                  \
+         .type = IN_STRING,                                                                                            \
+         .flags = IN_ADVANCED,                                                                                         \
+         .offset = offsetof(T, field.sslcert),                                                                         \
+         .doc = "Client certificate file"},                                                                            \
+        {.name = prefix "db_sslkey",                                                                                   \
+         .type = IN_STRING,                                                                                            \
+         .flags = IN_ADVANCED,                                                                                         \
+         .offset = offsetof(T, field.sslkey),                                                                          \
+         .doc = "Client key file"},                                                                                    \
+    {                                                                                                                  \
+        .name = prefix "db_options", .type = IN_STRING, .flags = IN_ADVANCED, .offset = offsetof(T, field.options),    \
+        .doc = "Server settings for the session, as libpq's options"                                                   \
+    }
+/* clang-format on */
 
 #endif

@@ -16,12 +16,11 @@
     }
 
 /* Pointer to a new zeroed element at the end. It is valid until the next push. */
-#define VEC_PUSH(a, v)                                                                                             \
-    (((v)->n == (v)->cap                                                                                           \
-          ? (void)((v)->at = arena_grow((a), (v)->at, (v)->cap * sizeof *(v)->at,                                  \
-                                        ((v)->cap ? (v)->cap * 2 : 8) * sizeof *(v)->at),                          \
-                   (v)->cap = (v)->cap ? (v)->cap * 2 : 8)                                                         \
-          : (void)0),                                                                                              \
+#define VEC_PUSH(a, v)                                                                                   \
+    (((v)->n == (v)->cap ? (void)((v)->at = arena_grow((a), (v)->at, (v)->cap * sizeof *(v)->at,         \
+                                                       ((v)->cap ? (v)->cap * 2 : 8) * sizeof *(v)->at), \
+                                  (v)->cap = (v)->cap ? (v)->cap * 2 : 8)                                \
+                         : (void)0),                                                                     \
      &(v)->at[(v)->n++])
 
 /* A list of texts: the commonest vector, so it has a name. */

@@ -33,8 +33,8 @@ char *clock_rfc3339(struct arena *a, long long wall_ms)
     time_t s = (time_t)(wall_ms / 1000);
     struct tm t;
     gmtime_r(&s, &t);
-    return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min,
-                        t.tm_sec, (int)(wall_ms % 1000));
+    return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday, t.tm_hour,
+                        t.tm_min, t.tm_sec, (int)(wall_ms % 1000));
 }
 
 bool clock_parse_rfc3339(const char *s, long long *wall_ms)
@@ -43,10 +43,12 @@ bool clock_parse_rfc3339(const char *s, long long *wall_ms)
     int used = 0, off_h = 0, off_m = 0;
     long long ms = 0;
 
-    if (sscanf(s, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min, &t.tm_sec, &used) != 6 ||
+    if (sscanf(s, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &t.tm_year, &t.tm_mon, &t.tm_mday, &t.tm_hour, &t.tm_min,
+               &t.tm_sec, &used) != 6 ||
         !used)
         return false;
-    if (t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour > 23 || t.tm_min > 59 || t.tm_sec > 60)
+    if (t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour > 23 || t.tm_min > 59 ||
+        t.tm_sec > 60)
         return false;
     s += used;
     if (*s == '.') {

@@ -1,6 +1,7 @@
 /* hash.c - digests; see hash.h. */
 #include "dbstep/hash.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,11 @@ void hash_hex(enum hash_kind kind, const void *data, size_t n, char *hex)
     hash_finish_hex(h, hex);
 }
 
+const char *hash_library(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
+}
+
 /* Slicing by eight: eight tables derived from the reflected polynomial 0x82F63B78 on first use. */
 static uint32_t table[8][256];
 
@@ -84,8 +90,8 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t n)
     crc = ~crc;
     for (; n >= 8; n -= 8, p += 8) {
         uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
-        crc = table[7][low & 255] ^ table[6][low >> 8 & 255] ^ table[5][low >> 16 & 255] ^ table[4][low >> 24] ^ table[3][p[4]] ^
-              table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
+        crc = table[7][low & 255] ^ table[6][low >> 8 & 255] ^ table[5][low >> 16 & 255] ^ table[4][low >> 24] ^
+              table[3][p[4]] ^ table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
     }
     for (; n; n--, p++)
         crc = (crc >> 8) ^ table[0][(crc ^ *p) & 255];

@@ -1,6 +1,7 @@
 /* json_read.c - reading JSON through cJSON; see json.h. The only file that knows cJSON. */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,4 +133,12 @@ const char *json_get_text(const struct json *object, const char *key, const char
 {
     const char *s = json_text(json_get(object, key));
     return s ? s : fallback;
+}
+
+const char *json_library(void)
+{
+    static char text[32];
+    if (!text[0])
+        snprintf(text, sizeof text, "cJSON %s", cJSON_Version());
+    return text;
 }

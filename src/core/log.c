@@ -141,7 +141,8 @@ void log_progress_sink(void (*sink)(void *user, unsigned long long done, unsigne
     progress.user = user;
 }
 
-static void draw(const char *what, unsigned long long done, unsigned long long total, const char *unit, bool bar, long long now)
+static void draw(const char *what, unsigned long long done, unsigned long long total, const char *unit, bool bar,
+                 long long now)
 {
     struct arena scratch = {0};
     struct str line = str_new(&scratch);
@@ -152,7 +153,8 @@ static void draw(const char *what, unsigned long long done, unsigned long long t
     str_addf(&line, "%s: %s", what, have);
     if (total) {
         char *all = bytes ? text_size(&scratch, total) : text_group_digits(&scratch, (long long)total);
-        str_addf(&line, " of %s%s%s, %llu %%", all, bytes ? "" : " ", bytes ? "" : unit, done >= total ? 100 : done * 100 / total);
+        str_addf(&line, " of %s%s%s, %llu %%", all, bytes ? "" : " ", bytes ? "" : unit,
+                 done >= total ? 100 : done * 100 / total);
         if (done && done < total && elapsed > 1000)
             str_addf(&line, ", %s left",
                      text_duration(&scratch, (long long)((double)elapsed * (double)(total - done) / (double)done)));

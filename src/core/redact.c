@@ -83,6 +83,12 @@ void redact_clear(void)
         free(secrets[--n_secrets].text);
 }
 
+void redact_each(void (*fn)(void *user, const char *secret), void *user)
+{
+    for (size_t i = 0; i < n_secrets; i++)
+        fn(user, secrets[i].text);
+}
+
 bool redact_contains(const char *s)
 {
     for (size_t i = 0; i < n_secrets; i++)

@@ -26,7 +26,8 @@ static bool read_header(struct ctx *cx, struct datatest *t)
             break;
         char *colon = *text ? strchr(text, ':') : NULL;
         if (colon) {
-            const char *key = text_lower(cx->arena, text_trim(cx->arena, arena_strndup(cx->arena, text + 2, (size_t)(colon - text - 2))));
+            const char *key = text_lower(
+                cx->arena, text_trim(cx->arena, arena_strndup(cx->arena, text + 2, (size_t)(colon - text - 2))));
             const char *value = text_trim(cx->arena, colon + 1);
             if (text_equal(key, "name") && *value) {
                 t->name = value;
@@ -91,7 +92,8 @@ bool datatest_load(struct ctx *cx, const char *folder, struct datatest_list *out
 {
     *out = (struct datatest_list){0};
     if (!file_is_dir(folder)) {
-        fail(cx, E_FILE, "cannot read the folder of data tests '%s': %s", folder, file_exists(folder) ? "it is a file" : "it does not exist");
+        fail(cx, E_FILE, "cannot read the folder of data tests '%s': %s", folder,
+             file_exists(folder) ? "it is a file" : "it does not exist");
         err_hint(cx, "give the folder that holds the .sql files, as seen from inside the container");
         return false;
     }

@@ -24,7 +24,8 @@ static void add_sample(struct running *r, const struct pg_rows *rows, int row)
     for (int c = 0; c < rows->columns; c++) {
         const char *value = pg_null(rows, row, c) ? "NULL" : pg_text(rows, row, c);
         size_t len = strlen(value), n = text_utf8_prefix(value, len, CELL_BYTES);
-        str_addf(&r->sample, "%s%s = %.*s%s", c ? ", " : "", pg_column_name(rows, c), (int)n, value, n < len ? "…" : "");
+        str_addf(&r->sample, "%s%s = %.*s%s", c ? ", " : "", pg_column_name(rows, c), (int)n, value,
+                 n < len ? "…" : "");
     }
     r->test->sampled++;
 }
@@ -72,7 +73,8 @@ static bool on_rows(struct ctx *cx, void *user, const struct pg_rows *rows, cons
     return true;
 }
 
-bool datatest_run(struct ctx *cx, const struct pg_target *target, const struct datatest_options *o, struct datatest_list *tests)
+bool datatest_run(struct ctx *cx, const struct pg_target *target, const struct datatest_options *o,
+                  struct datatest_list *tests)
 {
     PG_POOL_AUTO pool = NULL;
     /* The transaction is read-only; this also holds for a test that ends the transaction. */
@@ -88,7 +90,8 @@ bool datatest_run(struct ctx *cx, const struct pg_target *target, const struct d
         return false;
     for (size_t i = 0; i < tests->n; i++) {
         struct running *r = ARENA_NEW(cx->arena, struct running);
-        *r = (struct running){.pool = pool, .test = &tests->at[i], .sample_rows = o->sample_rows, .sample = str_new(cx->arena)};
+        *r = (struct running){
+            .pool = pool, .test = &tests->at[i], .sample_rows = o->sample_rows, .sample = str_new(cx->arena)};
         pg_pool_add_stream(pool, tests->at[i].sql, 0, NULL, on_rows, r);
     }
     return pg_pool_run(cx, pool);

@@ -34,8 +34,10 @@ static bool fail_output(struct ctx *cx, const char *what, const char *path)
     if (full)
         err_hint(cx, "free space on that file system, or choose another folder");
     else if (e == EACCES || e == EPERM)
-        err_hint(cx, "the process runs as user id %u: give it write access (in a pod: securityContext.fsGroup), or choose another folder",
-                 (unsigned)geteuid());
+        err_hint(
+            cx,
+            "the process runs as user id %u: give it write access (in a pod: securityContext.fsGroup), or choose another folder",
+            (unsigned)geteuid());
     else if (e == EROFS)
         err_hint(cx, "the file system is read-only: mount a volume (an emptyDir) there, or choose another folder");
     return false;

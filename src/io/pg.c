@@ -89,7 +89,10 @@ static bool sent(struct ctx *cx, struct pg *pg, int ok)
 void pg_rows_take(struct pg_rows *rows, PGresult *res)
 {
     const char *affected = PQcmdTuples(res);
-    *rows = (struct pg_rows){.handle = res, .n = PQntuples(res), .columns = PQnfields(res), .affected = *affected ? strtoll(affected, NULL, 10) : -1};
+    *rows = (struct pg_rows){.handle = res,
+                             .n = PQntuples(res),
+                             .columns = PQnfields(res),
+                             .affected = *affected ? strtoll(affected, NULL, 10) : -1};
 }
 
 void pg_rows_free(struct pg_rows *rows)
@@ -170,21 +173,21 @@ static bool collect(struct ctx *cx, struct pg *pg, PGresult **keep)
                 PQfreemem(chunk);
             break;
         }
-        default:
-            pg_fail_result(cx, pg, res);
-            ok = false;
+        default: pg_fail_result(cx, pg, res); ok = false;
         }
         PQclear(res);
     }
 }
 
-bool pg_query(struct ctx *cx, struct pg *pg, struct pg_rows *rows, const char *sql, int n_params, const char *const *params)
+bool pg_query(struct ctx *cx, struct pg *pg, struct pg_rows *rows, const char *sql, int n_params,
+              const char *const *params)
 {
     PG_RESULT_AUTO res = NULL;
 
     if (rows)
         *rows = (struct pg_rows){.handle = NULL};
-    if (!ready(cx, pg) || !sent(cx, pg, PQsendQueryParams(pg->conn, sql, n_params, NULL, params, NULL, NULL, 0)) || !collect(cx, pg, &res))
+    if (!ready(cx, pg) || !sent(cx, pg, PQsendQueryParams(pg->conn, sql, n_params, NULL, params, NULL, NULL, 0)) ||
+        !collect(cx, pg, &res))
         return false;
     if (rows && res) {
         pg_rows_take(rows, res);
@@ -208,7 +211,8 @@ bool pg_execf(struct ctx *cx, struct pg *pg, const char *fmt, ...)
     return pg_exec(cx, pg, sql.s);
 }
 
-bool pg_query_text(struct ctx *cx, struct pg *pg, const char **out, const char *sql, int n_params, const char *const *params)
+bool pg_query_text(struct ctx *cx, struct pg *pg, const char **out, const char *sql, int n_params,
+                   const char *const *params)
 {
     PG_ROWS_AUTO rows = {.handle = NULL};
     *out = "";
@@ -220,7 +224,8 @@ bool pg_query_text(struct ctx *cx, struct pg *pg, const char **out, const char *
     return true;
 }
 
-bool pg_query_int(struct ctx *cx, struct pg *pg, long long *out, const char *sql, int n_params, const char *const *params)
+bool pg_query_int(struct ctx *cx, struct pg *pg, long long *out, const char *sql, int n_params,
+                  const char *const *params)
 {
     const char *text;
     *out = 0;
@@ -230,7 +235,8 @@ bool pg_query_int(struct ctx *cx, struct pg *pg, long long *out, const char *sql
     return true;
 }
 
-bool pg_each(struct ctx *cx, struct pg *pg, const char *sql, int n_params, const char *const *params, pg_row_fn fn, void *user)
+bool pg_each(struct ctx *cx, struct pg *pg, const char *sql, int n_params, const char *const *params, pg_row_fn fn,
+             void *user)
 {
     bool ok = true, stopped = false;
 
@@ -368,7 +374,8 @@ bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n
             PQclear(res);
             break;
         }
-        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY && status != PGRES_PIPELINE_ABORTED) {
+        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY &&
+            status != PGRES_PIPELINE_ABORTED) {
             if (*failed == n)
                 *failed = i;
             pg_fail_result(cx, pg, res);

@@ -10,7 +10,7 @@
 #include "pg_internal.h"
 
 enum {
-    ATTEMPT_MS = 10000,     /* one attempt: a host that swallows packets must not use up the whole budget */
+    ATTEMPT_MS = 10000, /* one attempt: a host that swallows packets must not use up the whole budget */
     FIRST_PAUSE_MS = 100,
     LONGEST_PAUSE_MS = 5000,
     CONNECT_WAIT_MS = 30000,
@@ -63,8 +63,8 @@ static const char *first_set(const char *a, const char *b, const char *c)
 
 static bool one_host_is_local(const char *host)
 {
-    return !*host || *host == '/' || *host == '@' || text_equal_nocase(host, "localhost") || text_starts(host, "127.") ||
-           text_equal(host, "::1");
+    return !*host || *host == '/' || *host == '@' || text_equal_nocase(host, "localhost") ||
+           text_starts(host, "127.") || text_equal(host, "::1");
 }
 
 /* Every host of a comma list, since libpq may end at any of them. */
@@ -82,8 +82,8 @@ static bool is_local(struct arena *a, const char *hosts)
 
 static const char *system_ca_bundle(void)
 {
-    static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem",
-                                         "/etc/ssl/cert.pem"};
+    static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                         "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
     if (!text_empty(setup.ca_bundle))
         return setup.ca_bundle;
     for (size_t i = 0; i < COUNT(places); i++)
@@ -93,7 +93,8 @@ static const char *system_ca_bundle(void)
 }
 
 /* Strings put into k live in the arena. */
-static bool resolve(struct ctx *cx, const struct pg_target *t, const struct pg_options *o, struct pg *pg, struct keywords *k)
+static bool resolve(struct ctx *cx, const struct pg_target *t, const struct pg_options *o, struct pg *pg,
+                    struct keywords *k)
 {
     char *malformed = NULL;
     PQconninfoOption *url = text_empty(t->url) ? NULL : PQconninfoParse(t->url, &malformed);
@@ -104,19 +105,24 @@ static bool resolve(struct ctx *cx, const struct pg_target *t, const struct pg_o
     if (!text_empty(t->url) && !url) {
         fail(cx, E_INPUT, "the URL of the %s is malformed", role);
         err_detail(cx, "%s", text_trim(cx->arena, malformed ? malformed : "out of memory"));
-        err_hint(cx, "it should look like postgresql://user:password@host:5432/database; special characters are percent-encoded");
+        err_hint(
+            cx,
+            "it should look like postgresql://user:password@host:5432/database; special characters are percent-encoded");
         goto out;
     }
     char port[24] = "";
     if (t->port)
         snprintf(port, sizeof port, "%lld", t->port);
-    const char *hostaddr = text_empty(t->host) ? first_set(option(url, "hostaddr"), NULL, environment_option(env, "hostaddr")) : NULL;
+    const char *hostaddr =
+        text_empty(t->host) ? first_set(option(url, "hostaddr"), NULL, environment_option(env, "hostaddr")) : NULL;
     const char *host = first_set(t->host, option(url, "host"), option(env, "host"));
     const char *at_port = first_set(port, option(url, "port"), option(env, "port"));
     const char *user = first_set(t->user, option(url, "user"), option(env, "user"));
-    const char *database = first_set(o->database, t->name, first_set(option(url, "dbname"), option(env, "dbname"), user));
+    const char *database =
+        first_set(o->database, t->name, first_set(option(url, "dbname"), option(env, "dbname"), user));
     const char *sslmode = first_set(t->sslmode, option(url, "sslmode"), environment_option(env, "sslmode"));
-    const char *rootcert = first_set(t->sslrootcert, option(url, "sslrootcert"), environment_option(env, "sslrootcert"));
+    const char *rootcert =
+        first_set(t->sslrootcert, option(url, "sslrootcert"), environment_option(env, "sslrootcert"));
 
     if (!user) {
         fail(cx, E_INPUT, "no user is given for the %s", role);
@@ -134,11 +140,16 @@ static bool resolve(struct ctx *cx, const struct pg_target *t, const struct pg_o
 
     snprintf(pg->name, sizeof pg->name, "%s", database ? database : "");
     snprintf(pg->where, sizeof pg->where, "%s %s at %s%s%s%s", role, o->replication ? "server" : pg->name,
-             host ? host : hostaddr ? hostaddr : "the local socket", at_port ? ":" : "", at_port ? at_port : "",
-             o->replication ? ", replication" : "");
+             host       ? host
+             : hostaddr ? hostaddr
+                        : "the local socket",
+             at_port ? ":" : "", at_port ? at_port : "", o->replication ? ", replication" : "");
 
     /* Before the URL: defaults it may override. After it: what the parts and this call insist on. */
-    add(k, "application_name", o->application_name ? o->application_name : setup.application_name ? setup.application_name : "dbstep");
+    add(k, "application_name",
+        o->application_name      ? o->application_name
+        : setup.application_name ? setup.application_name
+                                 : "dbstep");
     add(k, "keepalives_idle", "30");
     add(k, "keepalives_interval", "10");
     add(k, "keepalives_count", "3");
@@ -196,8 +207,9 @@ static bool attempt(struct ctx *cx, struct pg *pg, const struct keywords *k, boo
 
     PostgresPollingStatusType status = PGRES_POLLING_WRITING;
     while (PQstatus(pg->conn) != CONNECTION_BAD) {
-        struct pollfd fds[2] = {{.fd = PQsocket(pg->conn), .events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT},
-                                {.fd = interrupt_fd(), .events = POLLIN}};
+        struct pollfd fds[2] = {
+            {.fd = PQsocket(pg->conn), .events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT},
+            {.fd = interrupt_fd(), .events = POLLIN}};
         poll(fds, 2, (int)deadline_left(mine, ATTEMPT_MS));
         if (!ctx_alive(cx, arena_printf(cx->arena, "connecting to %s", pg->where)))
             break;
@@ -231,7 +243,8 @@ static bool prepare_session(struct ctx *cx, struct pg *pg, const struct pg_optio
     if (o->replication)
         return true;
     struct str sql = str_new(cx->arena);
-    if (!text_equal(pg_setting(pg, "standard_conforming_strings") ? pg_setting(pg, "standard_conforming_strings") : "on", "on"))
+    if (!text_equal(
+            pg_setting(pg, "standard_conforming_strings") ? pg_setting(pg, "standard_conforming_strings") : "on", "on"))
         str_add(&sql, "SET standard_conforming_strings = on;");
     if (o->statement_timeout_ms)
         str_addf(&sql, "SET statement_timeout = %lld;", o->statement_timeout_ms);
@@ -252,8 +265,10 @@ bool pg_open(struct ctx *cx, const struct pg_target *target, const struct pg_opt
     *out = NULL;
     if (cx->err.code != E_OK || !resolve(cx, target, o, pg, &k))
         return false;
-    for (long long pause = FIRST_PAUSE_MS; !attempt(cx, pg, &k, &passing); pause = pause * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause * 2) {
-        if (!passing || o->no_retry || deadline_left(patience, pause + 1) <= pause || deadline_left(cx->deadline, pause + 1) <= pause)
+    for (long long pause = FIRST_PAUSE_MS; !attempt(cx, pg, &k, &passing);
+         pause = pause * 2 > LONGEST_PAUSE_MS ? LONGEST_PAUSE_MS : pause * 2) {
+        if (!passing || o->no_retry || deadline_left(patience, pause + 1) <= pause ||
+            deadline_left(cx->deadline, pause + 1) <= pause)
             return false;
         struct err why = cx->err;
         log_warning("%s: %s; trying again in %s", why.message, why.detail, text_duration(cx->arena, pause));

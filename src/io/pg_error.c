@@ -11,10 +11,10 @@ static const struct {
     const char *prefix;
     enum err_code code;
 } map[] = {
-    {"28", E_AUTH},         {"3D000", E_NO_DATABASE}, {"42501", E_PERMISSION}, {"25006", E_REJECTED}, {"55P03", E_LOCKED},
-    {"40", E_LOCKED},       {"57014", E_TIMEOUT},     {"57P01", E_UNREACHABLE}, {"57P02", E_UNREACHABLE}, {"57P03", E_UNREACHABLE},
-    {"57P05", E_TIMEOUT},   {"25P03", E_TIMEOUT},     {"53", E_CAPACITY},      {"54", E_CAPACITY},    {"08", E_UNREACHABLE},
-    {"58030", E_CAPACITY},
+    {"28", E_AUTH},           {"3D000", E_NO_DATABASE}, {"42501", E_PERMISSION}, {"25006", E_REJECTED},
+    {"55P03", E_LOCKED},      {"40", E_LOCKED},         {"57014", E_TIMEOUT},    {"57P01", E_UNREACHABLE},
+    {"57P02", E_UNREACHABLE}, {"57P03", E_UNREACHABLE}, {"57P05", E_TIMEOUT},    {"25P03", E_TIMEOUT},
+    {"53", E_CAPACITY},       {"54", E_CAPACITY},       {"08", E_UNREACHABLE},   {"58030", E_CAPACITY},
 };
 
 enum err_code pg_code_for(const char *sqlstate)
@@ -39,7 +39,9 @@ static const char *field(const PGresult *res, int code)
 static void hint_for(struct ctx *cx, const struct pg *pg, const char *sqlstate)
 {
     if (text_equal(sqlstate, "55P03"))
-        err_hint(cx, "another session holds a conflicting lock; see pg_locks and pg_blocking_pids(), or raise the lock time-out");
+        err_hint(
+            cx,
+            "another session holds a conflicting lock; see pg_locks and pg_blocking_pids(), or raise the lock time-out");
     else if (text_equal(sqlstate, "57014"))
         err_hint(cx, "the statement ran longer than statement_timeout, or somebody cancelled it");
     else if (text_equal(sqlstate, "25006"))
@@ -135,7 +137,8 @@ bool pg_fail_connect(struct ctx *cx, struct pg *pg, const char *message)
     if (text_equal(state, "28P01")) {
         hint = "check the user and the password (db_url, or db_user and db_password)";
     } else if (text_equal(state, "28000")) {
-        hint = "the role does not exist, or the server's pg_hba.conf has no line that lets it in from here, or wants TLS or another method";
+        hint =
+            "the role does not exist, or the server's pg_hba.conf has no line that lets it in from here, or wants TLS or another method";
     } else if (code == E_NO_DATABASE) {
         hint = "check the database name (db_url or db_name), or create the database first";
     } else if (!*state) {
@@ -144,7 +147,8 @@ bool pg_fail_connect(struct ctx *cx, struct pg *pg, const char *message)
             hint = "the server wants a password: give db_password, or put it into db_url";
         } else if (strstr(said, "SSL") || strstr(said, "certificate") || strstr(said, "GSS")) {
             code = E_TLS, passing = false;
-            hint = "without an explicit sslmode, TLS with verify-full is used for other hosts: give the CA with db_sslrootcert, or choose db_sslmode";
+            hint =
+                "without an explicit sslmode, TLS with verify-full is used for other hosts: give the CA with db_sslrootcert, or choose db_sslmode";
         } else if (strstr(said, "could not translate host name")) {
             hint = "check the host name, and the resolver of the machine or pod";
         } else if (strstr(said, "invalid") && !strstr(said, "invalid response")) {

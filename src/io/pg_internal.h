@@ -36,7 +36,10 @@ bool pg_fail_connect(struct ctx *cx, struct pg *pg, const char *message);
 enum err_code pg_code_for(const char *sqlstate);
 void pg_rows_take(struct pg_rows *rows, PGresult *res);
 
-static inline void pg_result_clear(PGresult **res) { PQclear(*res); }
+static inline void pg_result_clear(PGresult **res)
+{
+    PQclear(*res);
+}
 #define PG_RESULT_AUTO __attribute__((cleanup(pg_result_clear))) PGresult *
 
 #endif

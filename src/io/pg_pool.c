@@ -39,7 +39,7 @@ struct pg_pool {
     char snapshot_name[128];
     struct job *first, **last;
     const struct slot *speaking; /* whose callback runs */
-    struct job *spare; /* done jobs, used again: a run of many small jobs needs little memory */
+    struct job *spare;           /* done jobs, used again: a run of many small jobs needs little memory */
 };
 
 /* Inside one transaction a failed statement would poison the rest; rolling back to here keeps the snapshot. */
@@ -62,7 +62,8 @@ static bool start_snapshot(struct ctx *cx, struct pg_pool *pool, struct pg *pg, 
     return pg_exec(cx, pg, savepoint);
 }
 
-static bool open_slot(struct ctx *cx, struct pg_pool *pool, const struct pg_target *target, const struct pg_pool_options *o, int i)
+static bool open_slot(struct ctx *cx, struct pg_pool *pool, const struct pg_target *target,
+                      const struct pg_pool_options *o, int i)
 {
     struct pg_options connection = o->connection;
     const char *import = i ? pool->snapshot_name : o->import_snapshot;
@@ -150,14 +151,17 @@ static void enqueue(struct pg_pool *pool, struct job job)
     pool->last = &j->next;
 }
 
-void pg_pool_add(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn, void *user)
+void pg_pool_add(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn,
+                 void *user)
 {
     enqueue(pool, (struct job){.sql = sql, .n_params = n_params, .params = params, .fn = fn, .user = user});
 }
 
-void pg_pool_add_stream(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn, void *user)
+void pg_pool_add_stream(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn,
+                        void *user)
 {
-    enqueue(pool, (struct job){.sql = sql, .n_params = n_params, .params = params, .fn = fn, .user = user, .stream = true});
+    enqueue(pool,
+            (struct job){.sql = sql, .n_params = n_params, .params = params, .fn = fn, .user = user, .stream = true});
 }
 
 /* Send the next job on an idle slot; false only when the connection itself is broken. */

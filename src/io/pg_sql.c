@@ -25,7 +25,8 @@ const char *pg_ident(struct ctx *cx, struct pg *pg, const char *name)
 
 const char *pg_qualified(struct ctx *cx, struct pg *pg, const char *schema, const char *name)
 {
-    return text_empty(schema) ? pg_ident(cx, pg, name) : arena_printf(cx->arena, "%s.%s", pg_ident(cx, pg, schema), pg_ident(cx, pg, name));
+    return text_empty(schema) ? pg_ident(cx, pg, name)
+                              : arena_printf(cx->arena, "%s.%s", pg_ident(cx, pg, schema), pg_ident(cx, pg, name));
 }
 
 const char *pg_literal(struct ctx *cx, struct pg *pg, const char *text)

@@ -12,8 +12,10 @@ struct config {
 
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct config, db, "", "the database under test"),
-    {IN_FIELD(struct config, test_dir), .type = IN_STRING, .flags = IN_REQUIRED, .doc = "Folder of .sql files, sub-folders included"},
-    {IN_FIELD(struct config, connections), .type = IN_INTEGER, .def = "2", .min = 1, .max = 32, .doc = "Tests that run at once"},
+    {IN_FIELD(struct config, test_dir), .type = IN_STRING, .flags = IN_REQUIRED,
+     .doc = "Folder of .sql files, sub-folders included"},
+    {IN_FIELD(struct config, connections), .type = IN_INTEGER, .def = "2", .min = 1, .max = 32,
+     .doc = "Tests that run at once"},
     {IN_FIELD(struct config, statement_timeout), .type = IN_DURATION, .def = "60s", .min = 0, .max = 86400000,
      .doc = "Longest time for one test; 0 for none"},
     {IN_FIELD(struct config, sample_rows), .type = IN_INTEGER, .def = "5", .min = 0, .max = 100,
@@ -33,29 +35,35 @@ static const char *violations(struct run *run, const struct datatest *t)
     const char *rows = text_plural(a, t->violations, "row");
     if (!t->sampled)
         return arena_printf(a, "%s must not exist", rows);
-    return arena_printf(a, "%s must not exist%s\n%s", rows, t->violations > t->sampled ? arena_printf(a, ", the first %d", t->sampled) : "",
-                        t->sample);
+    return arena_printf(a, "%s must not exist%s\n%s", rows,
+                        t->violations > t->sampled ? arena_printf(a, ", the first %d", t->sampled) : "", t->sample);
 }
 
 static void report_one(struct run *run, const struct datatest *t, struct result_table *table)
 {
     struct arena *a = run->cx->arena;
-    const char *state = t->state == DATATEST_HOLDS ? "holds" : t->state == DATATEST_VIOLATED ? "violated" : "could not run";
+    const char *state = t->state == DATATEST_HOLDS      ? "holds"
+                        : t->state == DATATEST_VIOLATED ? "violated"
+                                                        : "could not run";
     const char *why = NULL;
 
     if (t->state == DATATEST_VIOLATED)
         why = violations(run, t);
     else if (t->state == DATATEST_BROKEN)
         why = arena_printf(a, "%s%s%s", t->error.message, t->error.detail[0] ? "\n" : "", t->error.detail);
-    result_case(run->result, (struct test_case){.suite = *t->suite ? t->suite : "data-test", .name = t->name, .ms = t->ms, .failure = why,
+    result_case(run->result, (struct test_case){.suite = *t->suite ? t->suite : "data-test",
+                                                .name = t->name,
+                                                .ms = t->ms,
+                                                .failure = why,
                                                 .output = *t->description ? t->description : NULL});
-    const char *const row[] = {t->name, state, t->warning_only ? "warning" : "error", text_group_digits(a, t->violations),
-                               text_duration(a, t->ms)};
+    const char *const row[] = {t->name, state, t->warning_only ? "warning" : "error",
+                               text_group_digits(a, t->violations), text_duration(a, t->ms)};
     result_row(run->result, table, row);
     if (!why)
         return;
     struct finding *f = result_finding(run->result, t->warning_only ? SEV_WARNING : SEV_ERROR,
-                                       t->state == DATATEST_VIOLATED ? "data-test-violated" : "data-test-broken", "%s: %s", t->name, why);
+                                       t->state == DATATEST_VIOLATED ? "data-test-violated" : "data-test-broken",
+                                       "%s: %s", t->name, why);
     f->file = t->path;
     f->line = t->error_line ? t->error_line : 1;
     if (t->state == DATATEST_BROKEN && t->error.hint[0])
@@ -102,16 +110,17 @@ static bool run_data_tests(struct run *run, const void *config)
 const struct stage stage_data_test = {
     .name = "data-test",
     .summary = "Run SQL assertions: each file's query must return no rows",
-    .manual = "Each .sql file below test_dir holds one query that returns the rows which must not exist. Leading comments may give a\n"
-              "name, a severity (error or warning) and a description:\n"
-              "\n"
-              "    -- name: every warehouse has a city\n"
-              "    -- severity: error\n"
-              "    -- description: the backfill must reach all rows\n"
-              "    SELECT id FROM warehouses WHERE city IS NULL\n"
-              "\n"
-              "All tests see one snapshot in a read-only transaction. A query that fails or runs into statement_timeout counts as a\n"
-              "failed test: it has not shown that the assertion holds.",
+    .manual =
+        "Each .sql file below test_dir holds one query that returns the rows which must not exist. Leading comments may give a\n"
+        "name, a severity (error or warning) and a description:\n"
+        "\n"
+        "    -- name: every warehouse has a city\n"
+        "    -- severity: error\n"
+        "    -- description: the backfill must reach all rows\n"
+        "    SELECT id FROM warehouses WHERE city IS NULL\n"
+        "\n"
+        "All tests see one snapshot in a read-only transaction. A query that fails or runs into statement_timeout counts as a\n"
+        "failed test: it has not shown that the assertion holds.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),
     .outputs = outputs,

@@ -1,0 +1,194 @@
+/* main.c - one process, one stage: inputs in, the stage, the result out, the exit status. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbstep/emit.h"
+#include "dbstep/help.h"
+#include "dbstep/host.h"
+#include "dbstep/inputs.h"
+#include "dbstep/interrupt.h"
+#include "dbstep/log.h"
+#include "dbstep/out.h"
+#include "dbstep/render.h"
+#include "dbstep/stage.h"
+
+/* The catalogue decides; a finding at or above fail_on, or a claim that could not be proven, is status 3. */
+static void settle(struct result *r, struct ctx *cx, bool ran, const struct inputs *in)
+{
+    enum severity fail_on = (enum severity)in->common.fail_on;
+
+    if (ran && r->verdict == VERDICT_NONE && !r->defect)
+        r->defect = "the stage ended without a verdict";
+    if (r->defect) {
+        cx->err = (struct err){.code = E_OK};
+        fail(cx, E_INTERNAL, "defect in stage %s: %s", r->stage ? r->stage->name : "(none)", r->defect);
+        err_hint(cx, "please report this with the stage's inputs (without secrets)");
+        ran = false;
+    }
+    if (!ran) {
+        if (cx->err.code == E_OK)
+            fail(cx, E_INTERNAL, "defect: the stage failed without saying why");
+        r->error = &cx->err;
+        r->verdict = VERDICT_ERROR;
+        r->exit_status = err_exit_status(cx->err.code);
+        if (!*r->summary)
+            result_summary(r, "%s", cx->err.message);
+        return;
+    }
+    bool gate = result_count_findings(r, fail_on) > 0 || (r->verdict == VERDICT_FAIL && !r->findings.n);
+    if (fail_on == SEV_NEVER)
+        return;
+    if (gate && r->verdict == VERDICT_PASS)
+        r->verdict = VERDICT_FAIL;
+    if (gate || r->verdict == VERDICT_INCONCLUSIVE)
+        r->exit_status = err_exit_status(gate ? E_GATE : E_INCONCLUSIVE);
+    if (r->verdict == VERDICT_ERROR && !r->exit_status)
+        r->exit_status = err_exit_status(E_INTERNAL);
+}
+
+static void set_common_outputs(struct result *r, const struct common_config *common)
+{
+    result_output(r, "verdict", verdict_name(r->verdict));
+    result_output_int(r, "exit_code", r->exit_status);
+    result_output(r, "summary", r->summary);
+    result_output(r, "result_file", arena_printf(r->arena, "%s/result.json", common->output_dir));
+    result_output(r, "started_at", clock_rfc3339(r->arena, r->started_wall_ms));
+    result_output_int(r, "duration_ms", r->duration_ms);
+}
+
+static bool run_stage(struct ctx *cx, struct host_run *h, const struct inputs *in, struct result *r)
+{
+    cx->deadline = host_deadline(h);
+    struct run run = {.cx = cx,
+                      .result = r,
+                      .output_dir = in->common.output_dir,
+                      .dry_run = in->common.dry_run,
+                      .fail_on = (enum severity)in->common.fail_on};
+    log_info("stage %s on host %s%s", in->stage->name, h->host->name, run.dry_run ? ", dry run" : "");
+    return ctx_alive(cx, "starting") && in->stage->run(&run, in->config);
+}
+
+static int perform(struct arena *a, int argc, const char *const *argv)
+{
+    struct ctx cx = {.arena = a}, out = {.arena = a};
+    struct env env = env_process();
+    struct inputs in;
+    struct result result;
+
+    interrupt_install();
+    bool ok = inputs_load(&cx, env, argc, argv, &in);
+    log_setup((enum log_level)in.common.log_level, (enum log_format)in.common.log_format);
+    for (size_t i = 0; i < in.warnings.n; i++)
+        log_warning("%s", in.warnings.at[i]);
+    inputs_apply(a, env, &in);
+    result_init(&result, a, in.stage);
+    if (in.problems.n > 1)
+        for (size_t i = 0; i < in.problems.n; i++)
+            result_finding(&result, SEV_ERROR, "input", "%s", in.problems.at[i]);
+
+    struct host_run host = {.host = host_find(env, in.common.host), .env = env, .config = &in.common, .cx = &out};
+    bool begun = host_begin(&host);
+    if (!begun && ok) {
+        cx.err = out.err;
+        ok = false;
+    }
+    out.err = (struct err){.code = E_OK};
+    if (ok)
+        ok = run_stage(&cx, &host, &in, &result);
+    result.duration_ms = clock_ms() - result.started_ms;
+    settle(&result, &cx, ok, &in);
+    set_common_outputs(&result, &in.common);
+
+    if (!host_publish(&host, &result) || !out_ok()) {
+        if (out.err.code == E_OK)
+            fail(&out, E_OUTPUT, "cannot write to standard output");
+        /* A folder that could not be made is the stage's own error already, and said once. */
+        if (begun)
+            log_error("%s%s%s", out.err.message, out.err.hint[0] ? "; " : "", out.err.hint);
+        /* A stage's own failure says more than a full disk. */
+        if (!result.exit_status)
+            result.exit_status = err_exit_status(out.err.code);
+    }
+    return result.exit_status;
+}
+
+static int print(const char *text)
+{
+    out_text(text);
+    return out_ok() ? 0 : err_exit_status(E_OUTPUT);
+}
+
+static bool asks(const char *arg, const char *word)
+{
+    return text_equal(arg, word) || (text_starts(arg, "--") && text_equal(arg + 2, word));
+}
+
+static int unknown_stage(struct arena *a, const char *name)
+{
+    const char *names[128];
+    size_t n = 0;
+    for (; stages[n] && n < COUNT(names); n++)
+        names[n] = stages[n]->name;
+    const char *near = input_suggest(name, names, n);
+    log_error("stage '%s' does not exist; %s", name,
+              near ? arena_printf(a, "did you mean %s?", near) : "`dbstep stages` lists them");
+    return err_exit_status(E_INPUT);
+}
+
+static int generate(struct arena *a, const char *folder)
+{
+    struct ctx cx = {.arena = a};
+    if (emit_write(&cx, folder))
+        return 0;
+    log_error("%s", cx.err.message);
+    return err_exit_status(cx.err.code);
+}
+
+/* -1: not one of the questions about the program itself. */
+static int answer(struct arena *a, int argc, const char *const *argv)
+{
+    const char *first = argc ? argv[0] : "", *second = argc > 1 ? argv[1] : NULL;
+
+    if (asks(first, "help") || text_equal(first, "-h")) {
+        const struct stage *stage = second ? stage_find(second) : NULL;
+        if (second && !stage)
+            return unknown_stage(a, second);
+        return print(stage ? help_stage(a, stage) : help_short(a));
+    }
+    if (asks(first, "version"))
+        return print(help_version(a));
+    if (text_equal(first, "stages"))
+        return print(help_stages(a));
+    if (text_equal(first, "completion")) {
+        if (second && text_equal(second, "bash"))
+            return print(help_completion_bash(a));
+        log_error("completion exists for: bash");
+        return err_exit_status(E_INPUT);
+    }
+    if (text_equal(first, "generate") && second)
+        return generate(a, second);
+    for (int i = 1; i < argc; i++)
+        if (text_equal(argv[i], "--help") || text_equal(argv[i], "-h")) {
+            const struct stage *stage = stage_find(first);
+            return stage ? print(help_stage(a, stage)) : unknown_stage(a, first);
+        }
+    if (!argc && !env_get(env_process(), "DBSTEP_STAGE") && !env_get(env_process(), "PLUGIN_STAGE") &&
+        !env_get(env_process(), "INPUT_STAGE")) {
+        log_block(help_short(a));
+        return err_exit_status(E_INPUT);
+    }
+    return -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct arena arena = {0};
+    const char *const *args = (const char *const *)argv + (argc > 0);
+    int n = argc > 0 ? argc - 1 : 0, status = answer(&arena, n, args);
+
+    if (status < 0)
+        status = perform(&arena, n, args);
+    arena_free(&arena);
+    return status;
+}

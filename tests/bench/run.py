@@ -1,0 +1,87 @@
+"""Measures the shipped binary and prints ratios: start-up, a deploy with nothing to do, memory, a fingerprint.
+
+Absolute times depend on the machine; the ratios, taken in one run, are what to compare. Nothing here fails a build.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
+from conftest import BINARY, Server, environment  # noqa: E402
+
+CHANGESETS = 1000
+
+
+def hyperfine(*commands, env=None, runs=40):
+    """Median seconds of each command, taken in one run of hyperfine."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+        subprocess.run(["hyperfine", "-N", "--warmup", "5", "--runs", str(runs), "--export-json", out.name, *commands], check=True,
+                       stdout=subprocess.DEVNULL, env=env)
+        return [r["median"] for r in json.load(open(out.name))["results"]]
+
+
+def peak_rss_mb(command, env):
+    p = subprocess.run(["/usr/bin/time", "-f", "%M", *command], env=env, capture_output=True, text=True)
+    if p.returncode:
+        sys.exit(f"bench: {' '.join(command)} ended with {p.returncode}\n{p.stderr}")
+    return int(p.stderr.strip().splitlines()[-1]) / 1024
+
+
+def row(what, figure, note=""):
+    print(f"  {what:<58} {figure:>14}  {note}")
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix="dbstep-bench-")
+    os.chmod(folder, 0o755)
+    server = Server(os.path.join(folder, "pg"), settings={"fsync": "on"}).init().start()
+    try:
+        print(f"\n{BINARY}: {os.path.getsize(BINARY) / 1e6:.1f} MB")
+
+        nothing, version = hyperfine("/bin/true", f"{BINARY} version", env={})
+        row("dbstep version over /bin/true", f"{(version - nothing) * 1000:+.2f} ms", f"{version * 1000:.2f} ms against {nothing * 1000:.2f} ms; goal: at most 2 ms more")
+
+        log = os.path.join(folder, "log.sql")
+        with open(log, "w") as f:
+            f.write("--liquibase formatted sql\n")
+            for i in range(CHANGESETS):
+                f.write(f"--changeset bench:{i}\nINSERT INTO noted VALUES ({i});\n")
+        server.sql("CREATE TABLE noted (i int)")
+        out = os.path.join(folder, "out")
+        env = environment({"db_url": server.url(), "changelog_file": "log.sql", "search_path": folder, "log_level": "error"}, output_dir=out)
+        first = subprocess.run([BINARY, "schema-deploy"], env=env, capture_output=True, text=True)
+        if first.returncode:
+            sys.exit(f"bench: the first deploy ended with {first.returncode}\n{first.stderr}")
+        psql = f"{server.bindir}/psql -X -h {server.folder} -p {server.port} -U postgres -d postgres -c 'select 1'"
+        one, noop = hyperfine(psql, f"{BINARY} schema-deploy", env=env)
+        row(f"deploy with nothing to do, {CHANGESETS} changesets / psql select 1", f"{noop / one:.2f} x", f"{noop * 1000:.1f} ms against {one * 1000:.1f} ms")
+        row("peak memory of that deploy", f"{peak_rss_mb([BINARY, 'schema-deploy'], env):.1f} MB", "goal: under 16 MB")
+
+        fresh, script = os.path.join(folder, "fresh.sh"), os.path.join(folder, "script.sql")
+        with open(script, "w") as f:
+            for i in range(CHANGESETS):
+                f.write(f"BEGIN; INSERT INTO noted VALUES ({i}); INSERT INTO history VALUES ({i}, 'bench', 'log.sql'); COMMIT;\n")
+        server.sql("CREATE TABLE history (id int, author text, filename text)")
+        with open(fresh, "w") as f:
+            f.write(f"#!/bin/sh\n{server.bindir}/psql -X -q -h {server.folder} -p {server.port} -U postgres -c 'TRUNCATE databasechangelog, noted' && exec {BINARY} schema-deploy\n")
+        os.chmod(fresh, 0o755)
+        by_psql, by_us = hyperfine(f"{server.bindir}/psql -X -q -h {server.folder} -p {server.port} -U postgres -f {script}", fresh, env=env, runs=5)
+        row(f"{CHANGESETS} changesets with their history rows / psql -f", f"{by_us / by_psql:.2f} x", f"{by_us:.2f} s against {by_psql:.2f} s, the same commits")
+
+        server.sql("CREATE TABLE wide AS SELECT i AS id, i % 500 AS w, 'sku ' || i AS sku, (i % 997)::numeric / 7 AS price, i::float8 / 3 AS weight, "
+                   "now() + i * interval '1 s' AS at, CASE WHEN i % 5 > 0 THEN jsonb_build_object('k', i) END AS attrs FROM generate_series(1, 1000000) i")
+        server.sql("ALTER TABLE wide ADD PRIMARY KEY (id)")
+        server.sql("VACUUM ANALYZE wide")
+        bare = f"{server.bindir}/psql -X -h {server.folder} -p {server.port} -U postgres -c 'select count(*), bit_xor(hash_record_extended(row(wide.*), 0)) from wide'"
+        env.update(DBSTEP_TABLES="wide", DBSTEP_CONNECTIONS="1", PGOPTIONS="-c max_parallel_workers_per_gather=0")
+        query, print_ = hyperfine(bare, f"{BINARY} integrity-baseline", env=env, runs=5)
+        row("fingerprint of 1,000,000 rows / one bare hashing query", f"{print_ / query:.2f} x", f"{print_:.2f} s against {query:.2f} s, exact, one connection")
+        row("peak memory of that fingerprint", f"{peak_rss_mb([BINARY, 'integrity-baseline'], env):.1f} MB")
+    finally:
+        server.stop("immediate")
+        subprocess.run(["rm", "-rf", folder])
+
+
+main()
