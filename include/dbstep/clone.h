@@ -40,6 +40,7 @@ struct clone_request {
     const char *clone_name;
     const char *maintenance_db; /* connected to while the source is copied; NULL: "postgres", else "template1" */
     enum clone_connections connections;
+    long long connections_wait_ms; /* how long CLONE_WAIT waits, and a run waits for another one's lock */
     enum clone_strategy strategy;
     bool copy_settings;
 

@@ -164,7 +164,6 @@ bool target_check(struct ctx *cx, const struct clone_request *q, struct target *
         fail(cx, E_GUARD, "'%s' holds a finished copy (of %s, made at %s), and replace is false", t->dir, t->marker.source, t->marker.finished_at);
         return false;
     }
-    t->ours = marked;
     t->replaced = !vacant;
     return refuse_running_server(cx, q, t->dir);
 }
@@ -211,6 +210,7 @@ static bool clear_tablespaces(struct ctx *cx, const struct target *t)
     return true;
 }
 
+/* From here to the first marker nothing may be given back: what is there may be a finished copy. */
 bool target_take(struct ctx *cx, const struct clone_request *q, struct target *t)
 {
     const char *source = t->marker.source; /* set by the caller for the new copy */
