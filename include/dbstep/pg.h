@@ -152,4 +152,6 @@ bool pg_identify(struct ctx *cx, struct pg *pg, struct pg_identity *out);
 bool pg_lsn_parse(const char *text, uint64_t *lsn);
 char *pg_lsn_text(struct arena *a, uint64_t lsn);
 
+const char *pg_library(void); /* "libpq 15.20" */
+
 #endif

@@ -115,7 +115,7 @@ static bool identify(struct backup *b)
         return false;
     b->system_identifier = id[0];
     b->lsn_before = id[2];
-    b->target.marker.source = pg_where(b->pg);
+    b->target.marker.source = text_replace(b->cx->arena, pg_where(b->pg), ", replication", "");
     if (pg_version(b->pg) < 130000)
         return fail(b->cx, E_INPUT, "PostgreSQL %d is too old (%s)", pg_version(b->pg) / 10000, pg_where(b->pg));
     uint64_t lsn;

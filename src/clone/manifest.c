@@ -290,7 +290,7 @@ bool manifest_finish(struct ctx *cx, struct manifest *m)
     if (!m->ranges.n)
         return malformed(cx, "it names no WAL range");
     for (size_t i = 0; m->files && i < m->files->n; i++)
-        if (!m->files->at[i].listed)
+        if (!m->files->at[i].listed && !text_starts(received_path(m->files, &m->files->at[i]), "pg_wal/"))
             return wrong(cx, received_path(m->files, &m->files->at[i]), "it is not listed");
     return true;
 }

@@ -2,8 +2,8 @@
  *
  * Format (PostgreSQL documentation, "Backup Manifest Format"): one JSON object with "PostgreSQL-Backup-Manifest-Version" (1; 2 from
  * PostgreSQL 17), "System-Identifier" (version 2), "Files" (Path or Encoded-Path, Size, Checksum-Algorithm, Checksum), "WAL-Ranges"
- * (Timeline, Start-LSN, End-LSN) and, on its last line, "Manifest-Checksum": the SHA-256 of all lines before that one. WAL files and the
- * manifest itself are not in the list.
+ * (Timeline, Start-LSN, End-LSN) and, on its last line, "Manifest-Checksum": the SHA-256 of all lines before that one. WAL segments
+ * (whose status files are) and the manifest itself are not in the list.
  *
  * A manifest has about 200 bytes per file, and a cluster may have a million files: only one list element is held at a time.
  * The files received cost some 90 bytes each.
@@ -68,7 +68,7 @@ struct manifest {
 void manifest_start(struct manifest *m, struct arena *a, struct received_files *files);
 /* False after fail(): malformed, or (E_VERIFY) a file of the manifest did not come, or came with another size or checksum. */
 bool manifest_feed(struct ctx *cx, struct manifest *m, const char *data, size_t n);
-/* Everything came: the manifest's own checksum, and that no file came which it does not list. */
+/* Everything came: the manifest's own checksum, and that no file but WAL came which it does not list. */
 bool manifest_finish(struct ctx *cx, struct manifest *m);
 void manifest_discard(struct manifest *m);
 

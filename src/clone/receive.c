@@ -155,8 +155,7 @@ static bool on_end(struct ctx *cx, void *user)
         r->files_written++;
         r->bytes_written += r->file_size;
     }
-    /* WAL is not in the manifest; wal_range_present() looks at it. */
-    return text_starts(r->path, "pg_wal/") || received_add(cx, &r->files, r->path, r->file_size, hex);
+    return received_add(cx, &r->files, r->path, r->file_size, hex);
 }
 
 /* ---- archives ---- */

@@ -14,7 +14,7 @@ bool tree_make(struct ctx *cx, const char *path, mode_t mode);
 bool tree_vacant(struct ctx *cx, const char *path, const char *const *apart_from, bool *vacant);
 /* Removes everything but "lost+found" and the names given. */
 bool tree_clear(struct ctx *cx, const char *path, const char *const *keep);
-/* fsync of every file and folder; uid and gid (-1: as it is) become the owner of each. */
+/* Every file and folder is on the disk; uid and gid (-1: as it is) become the owner of each. */
 bool tree_sync(struct ctx *cx, const char *path, uid_t uid, gid_t gid);
 bool tree_sync_folder(struct ctx *cx, const char *path);
 /* Bytes that this process may still write there. */

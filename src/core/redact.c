@@ -40,19 +40,22 @@ static bool unreserved(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-_.~", c);
 }
 
-/* The forms in which a secret could turn up: as it is, percent-encoded in a URI, escaped in JSON. */
+/* The forms in which a secret could turn up: as it is, percent-encoded in a URI, escaped in JSON (also host-safe). */
 static void add_line(const char *s, size_t len)
 {
     struct arena scratch = {0};
-    struct str percent = str_new(&scratch), escaped = str_new(&scratch);
+    struct str percent = str_new(&scratch), escaped = str_new(&scratch), json = str_new(&scratch);
 
     for (size_t i = 0; i < len; i++) {
         if (unreserved(s[i]))
             str_addc(&percent, s[i]);
         else
             str_addf(&percent, "%%%02X", (unsigned char)s[i]);
-        if (s[i] == '"' || s[i] == '\\')
+        if (s[i] == '"' || s[i] == '\\') {
             str_addc(&escaped, '\\');
+            str_addc(&json, '\\');
+        }
+        str_addc(&json, s[i]);
         if (s[i] == '#' || s[i] == '$')
             str_addf(&escaped, "\\u%04x", (unsigned)(unsigned char)s[i]);
         else
@@ -61,6 +64,7 @@ static void add_line(const char *s, size_t len)
     add_form(s, len);
     add_form(percent.s, percent.len);
     add_form(text_lower(&scratch, percent.s), percent.len);
+    add_form(json.s, json.len);
     add_form(escaped.s, escaped.len);
     arena_free(&scratch);
 }

@@ -6,6 +6,7 @@
 
 #include "dbstep/hash.h"
 #include "dbstep/json.h"
+#include "dbstep/pg.h"
 #include "dbstep/str.h"
 #include "version.h"
 
@@ -112,7 +113,8 @@ const char *help_stage(struct arena *a, const struct stage *stage)
 
 const char *help_version(struct arena *a)
 {
-    return arena_printf(a, "dbstep %s (%s)\n%s\n", DBSTEP_VERSION, DBSTEP_COMMIT, json_library());
+    return arena_printf(a, "dbstep %s (%s)\n%s, %s, %s\n", DBSTEP_VERSION, DBSTEP_COMMIT, pg_library(), hash_library(),
+                        json_library());
 }
 
 const char *help_completion_bash(struct arena *a)

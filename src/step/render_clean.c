@@ -61,15 +61,20 @@ static const char *clean_output(struct arena *a, const struct result *r, const s
     if (type == OUT_INTEGER || type == OUT_BOOLEAN || text_equal(o->name, "verdict") ||
         text_equal(o->name, "started_at"))
         return o->value;
-    const char *value = redact_text(a, o->value);
-    if (value != o->value && !text_equal(o->name, "summary"))
+    /* JSON is brought into the form in which secrets are known before it is searched for them. */
+    struct str json = str_new(a);
+    if (type == OUT_JSON && !json_minify(&json, o->value))
+        return "{}"; /* result_output() refuses such a value */
+    const char *before = type == OUT_JSON ? json.s : o->value, *value = redact_text(a, before);
+    if (value == before)
+        return value;
+    if (!text_equal(o->name, "summary"))
         log_warning("output %s held a secret, which was hidden in it", o->name);
     if (type != OUT_JSON)
         return value;
-    struct str json = str_new(a);
-    if (!json_minify(&json, value))
-        return "{\"hidden\":true}"; /* the secret was part of the syntax, a number for example */
-    return json.s;
+    struct json_doc *doc = json_parse(value, strlen(value), NULL);
+    json_free(doc);
+    return doc ? value : "{\"hidden\":true}"; /* the secret was part of the syntax, a number for example */
 }
 
 struct result *render_clean(struct arena *a, const struct result *r)

@@ -94,9 +94,9 @@ def test_slow_test_runs_into_its_time_out(dbstep, server, database, tmp_path):
 def test_all_tests_see_one_snapshot(dbstep_start, server, database, tmp_path):
     server.sql("CREATE TABLE t (i int)", database)
     # The second test starts after a row was committed; it must not see it.
-    tests = write(tmp_path / "t", a="SELECT 1 FROM pg_sleep(2) WHERE false", b="SELECT i FROM t")
+    tests = write(tmp_path / "t", a="SELECT 1 WHERE pg_sleep(2) IS NULL", b="SELECT i FROM t")
     p = dbstep_start("data-test", db_url=server.url(database), test_dir=tests, connections=1)
-    wait_until(lambda: server.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(2)%' AND state = 'active' AND pid <> pg_backend_pid()"))
+    wait_until(lambda: server.value("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT 1 WHERE pg_sleep(2)%' AND state = 'active' AND pid <> pg_backend_pid()"))
     server.sql("INSERT INTO t VALUES (1)", database)
     p.communicate(timeout=60)
     assert p.returncode == 0

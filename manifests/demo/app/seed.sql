@@ -15,8 +15,8 @@ SELECT i,
 FROM   generate_series(1, 5000) i;
 
 INSERT INTO inventory (warehouse_id, sku, product, quantity, unit_price, attributes, updated_at)
-SELECT 1 + (i * 7919) % 5000,
-       format('SKU-%s', lpad(((i * 104729) % 250000)::text, 6, '0')),
+SELECT 1 + (i::bigint * 7919) % 5000,
+       format('SKU-%s', lpad(((i::bigint * 104729) % 250000)::text, 6, '0')),
        (ARRAY['brisket', 'ribs', 'pulled pork', 'sausage', 'hickory chips', 'charcoal', 'rub', 'sauce'])[1 + i % 8],
        1000 + (i * 31) % 500,
        ((i * 17) % 9900 + 100)::numeric / 100,

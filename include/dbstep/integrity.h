@@ -1,0 +1,124 @@
+/* integrity.h - proof that two databases hold the same rows, and where they do not.
+ *
+ * How. One pass per table: the server groups rows into chunks by key and returns, per chunk, the row count, a digest of the keys and
+ * one digest per column. A column's digest is the XOR of 64-bit hashes of its values, each seeded with its row's key, so that values cannot trade
+ * places unseen. Equal chunks are done; only unequal ones are read again, by key, to name rows and columns. No row of an equal
+ * chunk crosses the network, and memory is chunks times columns.
+ *
+ * Keys. The primary key, else a valid unique index over NOT NULL columns. One integer column: chunks are ranges of the key, and
+ * the key is the seed. Anything else: chunks are buckets of the seed, which is the chained hash of the key columns. No key: the rows are a
+ * multiset, compared by count and sum of row hashes (never XOR, in which equal rows cancel).
+ *
+ * Strictness. exact: every difference that a dump would show (numeric scale, the sign of zero, jsonb as text). semantic: SQL equality
+ * for numbers, floats and intervals, so that 1.0 equals 1.00; jsonb stays text, because the server's own jsonb hash gives {} and [] the same
+ * value. strong: exact, and 128 bits of a SHA-256 over each whole row.
+ *
+ * Probability. A changed value escapes a chunk's 64-bit digest with probability 2^-64; a row that came or went must also leave the
+ * count as it was; strong adds 128 bits that would have to agree as well. Digests stand against accidents, not against a person who
+ * chooses values so that they collide.
+ *
+ * Sides. The left is a certificate, or a live database; the right is a live database. A certificate may have a witness: the database it was taken
+ * from. Its rows are believed only where its digest of the chunk, recomputed now, still equals the certificate's.
+ *
+ * Consistency. One repeatable-read, read-only transaction a database, shared by its connections through an exported snapshot.
+ *
+ * Declared changes (`expected_changes`), one per item; a table is `table` or `schema.table`, names may be double-quoted:
+ *   add column T.C | drop column T.C | rename column T.OLD=NEW | change column T.C | add table T | drop table T | rename table OLD=NEW
+ * `change column` covers values and type. Tables and columns are named as they were before the change, except those that are added.
+ * What is not declared is a finding; what is declared and did not happen is a warning.
+ *
+ * Live writes (`live_writes`), what the application writes meanwhile:
+ *   T.C     values of column C change: C is not compared
+ *   T.+     rows are inserted: rows above the baseline's highest key, and keys that are new, are counted and not compared
+ *   T.-     rows are deleted: keys that are gone are counted and not reported
+ *   T       all of it: rows come, change and go; only counted
+ * Equal is equal all the same: what is declared live and did not change is reported as compared.
+ */
+#ifndef DBSTEP_INTEGRITY_H
+#define DBSTEP_INTEGRITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dbstep/ctx.h"
+#include "dbstep/pg_target.h"
+#include "dbstep/vec.h"
+
+#define INTEGRITY_CERTIFICATE_VERSION 1
+
+enum integrity_strictness { INTEGRITY_EXACT, INTEGRITY_SEMANTIC, INTEGRITY_STRONG };
+/* As result.h's severities, by value. */
+enum integrity_severity { INTEGRITY_ERROR = 1, INTEGRITY_WARNING, INTEGRITY_NOTE };
+enum integrity_verdict { INTEGRITY_PASS, INTEGRITY_FAIL, INTEGRITY_INCONCLUSIVE };
+
+struct integrity_finding {
+    enum integrity_severity severity;
+    const char *code, *message, *object, *hint; /* object and hint may be NULL */
+};
+
+/* One table's line. */
+struct integrity_table {
+    const char *object; /* "public.inventory" */
+    const char *status; /* "equal", "different", "live", "not compared", … */
+    const char *key;    /* how rows are told apart: "id", "hash of (a, b)", "none" */
+    const char *note;
+    long long rows_left, rows_right; /* -1: unknown */
+    long long chunks, chunks_unequal;
+    long long columns; /* compared, key included */
+    long long missing, extra, changed;
+    long long inserted, deleted; /* declared live, so not findings */
+};
+
+/* One differing row that is named. */
+struct integrity_row {
+    const char *object, *kind; /* "changed", "missing", "extra" */
+    const char *key, *columns;
+    const char *before, *after; /* values, NULL unless asked for */
+};
+
+struct integrity_report {
+    VEC(struct integrity_finding) findings;
+    VEC(struct integrity_table) tables;
+    VEC(struct integrity_row) rows;
+    struct str_list proofs, uncovered;
+    bool unproven; /* something that was asked for could not be compared */
+    bool at_least; /* the row counts are lower bounds */
+    long long tables_compared, rows_compared, columns_compared, rows_missing, rows_extra, rows_changed, tables_uncovered;
+    long long rows_inserted, rows_deleted; /* by the application, as declared */
+    long long values_compared, chunks_compared;
+    int connections_used;
+    const char *root_digest; /* of the certificate written, or read */
+    const char *certificate_file;
+    bool quiescent;          /* proven that nobody wrote meanwhile, on the right side */
+};
+
+struct integrity_options {
+    const char *application_name;
+    int connections;      /* per database, at least 1 */
+    enum integrity_strictness strictness;
+    long long chunk_rows; /* aimed at; grows when a table would have more than 131072 chunks */
+    long long slice_bytes; /* heap read by one query */
+    long long statement_timeout_ms, lock_timeout_ms;
+    const struct str_list *tables, *exclude_tables;
+    bool sums; /* aggregate by sum instead of bit_xor, as servers before 14 need */
+    /* integrity_diff only */
+    const struct str_list *expected_changes, *live_writes;
+    const struct str_list *deployed_transactions; /* transaction ids as text */
+    long long max_rows;  /* differing rows to name */
+    long long max_drill_rows; /* rows to read again in unequal chunks before it is sampled */
+    bool show_values, hash_keys;
+};
+
+/* Writes the certificate of a database to `path`. A certificate lists what it leaves out, and is written even then; report->unproven
+ * says so. */
+bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct integrity_options *o, const char *path,
+                        struct integrity_report *report);
+
+/* Compare `right` with a certificate (path, may be NULL) and, or, a live left side. At least one of both must be given; with both the live
+ * one is the witness. Differences are in the report, not an error. A certificate that is damaged or of another format is E_INPUT. */
+bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_target *left, const struct pg_target *right,
+                    const struct integrity_options *o, struct integrity_report *report);
+
+enum integrity_verdict integrity_verdict(const struct integrity_report *r);
+
+#endif

@@ -1,0 +1,189 @@
+/* deploy.c - the order of a deploy: lock, read again, run, tag, verify, release. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dbstep/log.h"
+#include "deploy_internal.h"
+#include "sql.h"
+
+bool deploy_open(struct ctx *cx, const struct pg_target *target, const struct deploy_options *options,
+                 const struct changelog *log, struct deploy **out)
+{
+    struct deploy *d = ARENA_NEW(cx->arena, struct deploy);
+    struct pg_options o = {.role = "database"};
+
+    *d = (struct deploy){.cx = cx, .target = target, .options = *options, .log = log};
+    d->deployment_id = arena_printf(cx->arena, "%010lld", clock_wall_ms() % 10000000000LL);
+    *out = d;
+    if (!pg_open(cx, target, &o, &d->pg) || !history_open(cx, d))
+        return false;
+    plan_make(cx, d);
+    return true;
+}
+
+void deploy_close(struct deploy *d)
+{
+    if (!d)
+        return;
+    lock_release(d);
+    pg_close(d->pg);
+    d->pg = NULL;
+}
+
+static bool bring_sums_up_to_date(struct ctx *cx, struct deploy *d, struct deploy_report *report)
+{
+    if (!d->plan.new_sums)
+        return true;
+    if (!pg_exec(cx, d->pg, "BEGIN"))
+        return false;
+    for (size_t i = 0; i < d->plan.items.n; i++) {
+        const struct plan_item *item = &d->plan.items.at[i];
+        if (!item->new_sum)
+            continue;
+        log_info("upgrading the checksum of changeset %s from %s to %s", changeset_name(cx->arena, item->set),
+                 *item->ran->md5sum ? item->ran->md5sum : "none", item->sum);
+        const char *sql = history_resum_sql(cx, d, item);
+        str_addf(&report->sql, "%s;\n", sql);
+        if (!pg_exec(cx, d->pg, sql))
+            return false;
+        report->new_sums++;
+    }
+    return pg_exec(cx, d->pg, "COMMIT");
+}
+
+static bool put_tag(struct ctx *cx, struct deploy *d, struct deploy_report *report, const char *tag)
+{
+    const char *params[] = {tag};
+    const char *sql = deploy_sql(cx, d, sql_changelog_history_tag);
+    str_addf(&report->sql, "%s;\n", text_replace(cx->arena, sql, "$1", pg_literal(cx, d->pg, tag)));
+    return pg_query(cx, d->pg, NULL, sql, 1, params);
+}
+
+/* The history must say what this run claims; it also tells the transactions, from the rows' xmin. */
+static bool verify(struct ctx *cx, struct deploy *d, struct deploy_report *report)
+{
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    const char *params[] = {d->deployment_id};
+    struct arena *a = cx->arena;
+
+    if (!report->applied) {
+        report->verified = true;
+        return true;
+    }
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_history_verify), 1, params))
+        return false;
+    for (size_t i = 0; i < report->steps.n; i++) {
+        const struct deploy_step *step = &report->steps.at[i];
+        char sum[CHECKSUM_MAX];
+        int at = -1;
+        if (step->outcome == STEP_FAILED || step->outcome == STEP_SKIPPED)
+            continue;
+        changeset_checksum(a, step->set, CHECKSUM_V9, sum);
+        for (int k = 0; k < rows.n && at < 0; k++)
+            if (text_equal_nocase(pg_text(&rows, k, 0), step->set->id) && text_equal_nocase(pg_text(&rows, k, 1), step->set->author) &&
+                text_equal_nocase(changelog_path_normalise(a, pg_text(&rows, k, 2)), step->set->path))
+                at = k;
+        if (at < 0 || !text_equal(pg_text(&rows, at, 3), sum)) {
+            fail(cx, E_VERIFY, "changeset %s ran, but its row in %s is %s", changeset_name(a, step->set), d->history,
+                 at < 0 ? "missing" : "another");
+            err_hint(cx, "somebody else writes to the history, or one of the changesets does");
+            return false;
+        }
+        if (step->outcome != STEP_MARK_RAN && step->set->run_in_transaction)
+            *VEC_PUSH(a, &report->xids) = arena_strdup(a, pg_text(&rows, at, 5));
+    }
+    report->verified = true;
+    return true;
+}
+
+static size_t count_left(const struct deploy *d, const struct deploy_report *report)
+{
+    size_t done = 0;
+    for (size_t i = 0; i < report->steps.n; i++)
+        done += report->steps.at[i].outcome != STEP_FAILED && report->steps.at[i].outcome != STEP_SKIPPED;
+    return d->plan.to_run > done ? d->plan.to_run - done : 0;
+}
+
+static bool run_all(struct ctx *cx, struct deploy *d, struct deploy_report *report)
+{
+    long long count = 0;
+    for (size_t i = 0; i < d->plan.items.n; i++) {
+        const struct plan_item *item = &d->plan.items.at[i];
+        if (item->action != PLAN_RUN && item->action != PLAN_RERUN)
+            continue;
+        if (d->options.count >= 0 && count++ >= d->options.count)
+            break;
+        if (!ctx_alive(cx, "running changesets") || !changeset_run(cx, d, item, report))
+            return false;
+        log_progress("changesets", report->steps.n, d->plan.to_run, "changesets");
+    }
+    log_progress_done();
+    return true;
+}
+
+static bool under_lock(struct ctx *cx, struct deploy *d, struct deploy_report *report)
+{
+    struct arena *a = cx->arena;
+
+    /* Somebody may have made the tables, or run, while this run waited. */
+    if (!history_prepare(cx, d) || !history_read(cx, d))
+        return false;
+    plan_make(cx, d);
+    report->left = d->plan.to_run;
+    if (!deploy_check(cx, d))
+        return false;
+    const struct ran *last = deploy_last(d);
+    report->pre_start_tag = last ? last->tag : "";
+    if (d->options.tag_before && d->plan.to_run && last && !*last->tag) {
+        const char *tag = arena_printf(a, "dbstep-%s", d->deployment_id);
+        if (!put_tag(cx, d, report, tag))
+            return false;
+        report->pre_start_tag = tag;
+    }
+    if (!bring_sums_up_to_date(cx, d, report) || !run_all(cx, d, report))
+        return false;
+    if (!text_empty(d->options.tag)) {
+        if (d->rows.n || report->applied) {
+            if (!put_tag(cx, d, report, d->options.tag))
+                return false;
+        } else {
+            log_warning("the history is empty, so there is no row to put the tag '%s' on", d->options.tag);
+        }
+    }
+    return verify(cx, d, report);
+}
+
+/* What failed after something was applied is no longer "nothing changed". */
+static void settle(struct ctx *cx, const struct deploy_report *report)
+{
+    if (!report->applied || cx->err.code == E_OK)
+        return;
+    enum err_code code = cx->err.code;
+    if (code == E_REJECTED || code == E_PERMISSION || code == E_CAPACITY || code == E_TIMEOUT || code == E_GUARD || code == E_CHANGELOG)
+        cx->err.code = E_PARTIAL;
+    size_t n = strlen(cx->err.detail);
+    snprintf(cx->err.detail + n, sizeof cx->err.detail - n, "%s%s of this run %s applied and recorded before; the next run goes on behind %s",
+             n ? "\n" : "", text_plural(cx->arena, (long long)report->applied, "changeset"), report->applied == 1 ? "was" : "were",
+             report->applied == 1 ? "it" : "them");
+}
+
+bool deploy_run(struct ctx *cx, struct deploy *d, struct deploy_report *report)
+{
+    const struct ran *last = deploy_last(d);
+    *report = (struct deploy_report){.deployment_id = "", .pre_start_tag = last ? last->tag : "", .left = d->plan.to_run,
+                                     .sql = str_new(cx->arena)};
+    if (!deploy_needed(d)) {
+        report->verified = true;
+        return true;
+    }
+    if (!lock_take(cx, d))
+        return false;
+    report->locked = true;
+    bool ok = under_lock(cx, d, report);
+    lock_release(d);
+    report->left = count_left(d, report);
+    report->deployment_id = report->applied ? d->deployment_id : "";
+    if (!ok)
+        settle(cx, report);
+    return ok;
+}

@@ -1,0 +1,77 @@
+/* directive.c - lines and attributes of formatted SQL; the grammar is Liquibase's set of patterns, each matched by hand so that time
+ * stays linear in the line. See changelog_internal.h. */
+#include <string.h>
+
+#include "changelog_internal.h"
+
+bool blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+const char *skip_blanks(const char *s)
+{
+    while (blank(*s))
+        s++;
+    return s;
+}
+
+bool word_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+const char *directive(const char *line, const char *keyword)
+{
+    if (line[0] != '-' || line[1] != '-')
+        return NULL;
+    line = skip_blanks(line + 2);
+    return text_starts_nocase(line, keyword) ? line + strlen(keyword) : NULL;
+}
+
+/* Length of the value at v, or -1 when the pattern does not match there. */
+static long value_length(const char *v, enum attr_kind kind)
+{
+    long n = 0;
+    switch (kind) {
+    case ATTR_WORD:
+        while (word_char(v[n]))
+            n++;
+        return n ? n : -1;
+    case ATTR_QUOTED:
+        if (*v == '"') {
+            const char *end = strchr(v + 1, '"');
+            if (end)
+                return end + 1 - v;
+        }
+        break;
+    case ATTR_DBMS:
+        if (!*v || *v == ',')
+            return -1;
+        n = 1;
+        while (word_char(v[n]) || v[n] == '!' || v[n] == ',')
+            n++;
+        return n > 1 ? n : -1;
+    case ATTR_TOKEN:
+        break;
+    }
+    while (v[n] && !blank(v[n]))
+        n++;
+    return n;
+}
+
+const char *attribute(struct arena *a, const char *line, const char *name, enum attr_kind kind, bool at_word_start)
+{
+    size_t n = strlen(name);
+    const char *found = NULL;
+    for (const char *p = line; (p = strcasestr(p, name)); p++) {
+        if (p[n] == ':' && (!at_word_start || p == line || !word_char(p[-1])) && value_length(p + n + 1, kind) >= 0)
+            found = p + n + 1;
+    }
+    if (!found)
+        return NULL;
+    long len = value_length(found, kind);
+    if (kind == ATTR_QUOTED && len >= 2 && found[0] == '"' && found[len - 1] == '"')
+        return arena_strndup(a, found + 1, (size_t)len - 2);
+    return arena_strndup(a, found, (size_t)len);
+}

@@ -1,0 +1,207 @@
+/* history.c - DATABASECHANGELOG: read, made, brought up to date, written. Layouts and texts are Liquibase's. */
+#include <stdio.h>
+#include <string.h>
+
+#include "dbstep/log.h"
+#include "deploy_internal.h"
+#include "sql.h"
+
+/* Unquoted names are folded by the server; Liquibase quotes only what mixes cases. */
+static const char *folded(struct arena *a, const char *name)
+{
+    bool lower = false, upper = false;
+    for (const char *p = name; *p; p++) {
+        lower = lower || (*p >= 'a' && *p <= 'z');
+        upper = upper || (*p >= 'A' && *p <= 'Z');
+    }
+    return lower && upper ? name : text_lower(a, name);
+}
+
+const char *deploy_sql(struct ctx *cx, const struct deploy *d, const char *sql)
+{
+    const char *const pairs[] = {"history",  d->history,  "lock",      d->lock,
+                                 "progress", d->progress, "lock_pkey", d->lock_pkey, NULL};
+    return pg_fill(cx, sql, pairs);
+}
+
+bool history_open(struct ctx *cx, struct deploy *d)
+{
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    struct arena *a = cx->arena;
+    const char *table = folded(a, text_empty(d->options.history_table) ? "databasechangelog" : d->options.history_table);
+    const char *lock = folded(a, text_empty(d->options.lock_table) ? "databasechangeloglock" : d->options.lock_table);
+    const char *params[] = {text_empty(d->options.history_schema) ? NULL : d->options.history_schema,
+                            text_empty(d->options.default_schema) ? NULL : d->options.default_schema, table, lock};
+
+    if (!pg_query(cx, d->pg, &rows, sql_changelog_probe, 4, params))
+        return false;
+    if (pg_null(&rows, 0, 0) || pg_null(&rows, 0, 1)) {
+        fail(cx, E_INPUT, "no schema of the search_path exists in %s", pg_where(d->pg));
+        err_hint(cx, "create the schema, or set default_schema_name");
+        return false;
+    }
+    d->default_schema = arena_strdup(a, pg_text(&rows, 0, 0));
+    d->history_schema = arena_strdup(a, pg_text(&rows, 0, 1));
+    d->search_path = arena_strdup(a, pg_text(&rows, 0, 2));
+    d->history_exists = pg_bool(&rows, 0, 3);
+    d->lock_exists = pg_bool(&rows, 0, 4);
+    d->columns = arena_strdup(a, pg_text(&rows, 0, 5));
+    d->client = arena_strdup(a, pg_text(&rows, 0, 6));
+    d->schema_exists = pg_bool(&rows, 0, 7);
+    d->history = pg_qualified(cx, d->pg, d->history_schema, table);
+    d->lock = pg_qualified(cx, d->pg, d->history_schema, lock);
+    d->progress = pg_qualified(cx, d->pg, d->history_schema, arena_printf(a, "%s_progress", table));
+    d->lock_pkey = pg_ident(cx, d->pg, arena_printf(a, "%s_pkey", lock));
+    lock_name(d);
+    if (!d->schema_exists) {
+        fail(cx, E_INPUT, "the schema '%s' for the history tables does not exist in %s", d->history_schema, pg_where(d->pg));
+        err_hint(cx, "create it first, or correct liquibase_schema_name or default_schema_name");
+        return false;
+    }
+    return history_read(cx, d);
+}
+
+static const char *cell(struct arena *a, const struct pg_rows *rows, int row, const char *column)
+{
+    int c = pg_column_index(rows, column);
+    return c < 0 ? "" : arena_strdup(a, pg_text(rows, row, c));
+}
+
+bool history_read(struct ctx *cx, struct deploy *d)
+{
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    struct arena *a = cx->arena;
+
+    d->rows.n = 0;
+    d->max_order = 0;
+    if (!d->history_exists)
+        return true;
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_history_read), 0, NULL)) {
+        /* A table that lacks the columns of the order is from the first versions; it is upgraded before anything runs. */
+        if (!pg_failed_with(cx, "42703"))
+            return false;
+        err_clear(cx);
+        if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, "SELECT * FROM {history} ORDER BY dateexecuted"), 0, NULL))
+            return false;
+    }
+    for (int i = 0; i < rows.n; i++) {
+        struct ran r = {.id = cell(a, &rows, i, "id"),
+                        .author = cell(a, &rows, i, "author"),
+                        .path = cell(a, &rows, i, "filename"),
+                        .md5sum = cell(a, &rows, i, "md5sum"),
+                        .exectype = cell(a, &rows, i, "exectype"),
+                        .tag = cell(a, &rows, i, "tag"),
+                        .executed = cell(a, &rows, i, "dateexecuted"),
+                        .deployment_id = cell(a, &rows, i, "deployment_id")};
+        int order = pg_column_index(&rows, "orderexecuted");
+        r.order = order < 0 ? -1 : pg_int(&rows, i, order);
+        r.same_path = changelog_path_normalise(a, r.path);
+        if (r.order > d->max_order)
+            d->max_order = r.order;
+        *VEC_PUSH(a, &d->rows) = r;
+    }
+    return true;
+}
+
+/* The width of a varchar column, 0 when there is no such column. */
+static int width(const struct deploy *d, const char *column)
+{
+    size_t n = strlen(column);
+    for (const char *p = d->columns; *p;) {
+        if (strncmp(p, column, n) == 0 && p[n] == ':') {
+            int typmod = (int)strtol(p + n + 1, NULL, 10);
+            return typmod < 0 ? 1 << 20 : typmod - 4;
+        }
+        p += strcspn(p, " ");
+        p += *p == ' ';
+    }
+    return 0;
+}
+
+/* What versions before added to the table, and widened. */
+static bool upgrade(struct ctx *cx, struct deploy *d)
+{
+    static const struct {
+        const char *column, *type, *fill;
+        int wide;
+    } layout[] = {
+        {"description", "VARCHAR(255)", NULL, 0}, {"tag", "VARCHAR(255)", NULL, 0},
+        {"comments", "VARCHAR(255)", NULL, 0},    {"liquibase", "VARCHAR(20)", NULL, 20},
+        {"orderexecuted", "INTEGER", "-1", 0},    {"exectype", "VARCHAR(10)", "'EXECUTED'", 0},
+        {"contexts", "VARCHAR(255)", NULL, 255},  {"labels", "VARCHAR(255)", NULL, 255},
+        {"deployment_id", "VARCHAR(10)", NULL, 0}, {"md5sum", "VARCHAR(35)", NULL, 35},
+    };
+    struct str sql = str_new(cx->arena);
+    for (size_t i = 0; i < COUNT(layout); i++) {
+        const char *column = layout[i].column;
+        int has = width(d, column);
+        if (!has) {
+            str_addf(&sql, "ALTER TABLE %s ADD %s %s;\n", d->history, column, layout[i].type);
+            if (layout[i].fill)
+                str_addf(&sql, "UPDATE %s SET %s = %s;\nALTER TABLE %s ALTER COLUMN %s SET NOT NULL;\n", d->history, column,
+                         layout[i].fill, d->history, column);
+        } else if (layout[i].wide && has < layout[i].wide) {
+            str_addf(&sql, "ALTER TABLE %s ALTER COLUMN %s TYPE %s;\n", d->history, column, layout[i].type);
+        }
+    }
+    if (!sql.len)
+        return true;
+    log_info("upgrading the layout of %s", d->history);
+    return pg_exec(cx, d->pg, sql.s); /* one simple query: one transaction */
+}
+
+bool history_prepare(struct ctx *cx, struct deploy *d)
+{
+    if (d->history_exists)
+        return upgrade(cx, d);
+    if (!pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_history_create))) {
+        /* A Liquibase that started at the same moment may have made it; the lock row decides who goes on. */
+        if (!pg_failed_with(cx, "42P07") && !pg_failed_with(cx, "23505"))
+            return false;
+        err_clear(cx);
+    }
+    d->history_exists = true;
+    return true;
+}
+
+static const char *literal(struct ctx *cx, struct deploy *d, const char *text, bool empty_is_null)
+{
+    return pg_literal(cx, d->pg, empty_is_null && text_empty(text) ? NULL : text);
+}
+
+const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item, const char *exectype, long long order)
+{
+    const struct changeset *cs = item->set;
+    struct arena *a = cx->arena;
+    const char *comments = arena_strndup(a, cs->comments, text_utf8_prefix(cs->comments, strlen(cs->comments), 250));
+    const char *version = d->options.liquibase_version ? d->options.liquibase_version : DEPLOY_LIQUIBASE_VERSION;
+    const struct ran *ran = item->ran;
+    const char *const pairs[] = {
+        "history",     d->history,
+        "id",          literal(cx, d, ran ? ran->id : cs->id, false),
+        "author",      literal(cx, d, ran ? ran->author : cs->author, false),
+        "filename",    literal(cx, d, ran ? ran->path : cs->path, false),
+        "order",       arena_printf(a, "%lld", order),
+        "md5sum",      literal(cx, d, item->sum, true),
+        "description", literal(cx, d, changeset_description(a, cs), false),
+        "comments",    literal(cx, d, comments, false),
+        "exectype",    literal(cx, d, exectype, false),
+        "contexts",    literal(cx, d, changeset_contexts(a, cs), true),
+        "labels",      literal(cx, d, changeset_labels(a, cs), true),
+        "liquibase",   literal(cx, d, arena_strndup(a, version, text_utf8_prefix(version, strlen(version), 20)), false),
+        "deployment",  literal(cx, d, d->deployment_id, false),
+        NULL,
+    };
+    return pg_fill(cx, ran ? sql_changelog_history_update : sql_changelog_history_insert, pairs);
+}
+
+const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item)
+{
+    const char *const pairs[] = {"history",  d->history,
+                                 "id",       literal(cx, d, item->ran->id, false),
+                                 "author",   literal(cx, d, item->ran->author, false),
+                                 "filename", literal(cx, d, item->ran->path, false),
+                                 "md5sum",   literal(cx, d, item->sum, false),
+                                 NULL};
+    return pg_fill(cx, sql_changelog_history_resum, pairs);
+}

@@ -1,0 +1,277 @@
+/* lock.c - one run at a time; the protocol is described in deploy.h.
+ *
+ * The advisory lock is only ever tried, never waited for in the server: a session that waits there holds a snapshot, and a CREATE
+ * INDEX CONCURRENTLY of the lock's holder would wait for that snapshot for ever.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dbstep/hash.h"
+#include "dbstep/log.h"
+#include "deploy_internal.h"
+#include "sql.h"
+
+#define OURS ") dbstep " /* in LOCKEDBY, after "host (address" */
+
+void lock_name(struct deploy *d)
+{
+    char hex[HASH_HEX_MAX];
+    unsigned long long key = 0;
+    struct hash *h = hash_start(HASH_MD5);
+    hash_add(h, "dbstep changelog lock ", 22);
+    hash_add(h, d->lock, strlen(d->lock));
+    hash_finish_hex(h, hex);
+    for (int i = 0; i < 15; i++) /* 60 bits: positive as a signed number */
+        key = key << 4 | (unsigned long long)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
+    snprintf(d->advisory_key, sizeof d->advisory_key, "%llu", key);
+}
+
+bool lock_ours(const char *by)
+{
+    return strstr(by, OURS) != NULL;
+}
+
+static const char *our_name(struct ctx *cx, struct deploy *d)
+{
+    char host[128] = "";
+    if (gethostname(host, sizeof host - 1) != 0 || !*host)
+        snprintf(host, sizeof host, "unknown");
+    return arena_printf(cx->arena, "%s (%s" OURS "%ld/%d", host, d->client, (long)getpid(), pg_backend_pid(d->pg));
+}
+
+/* The server ends this session, and with it the lock, soon after the client is gone. Not vital: what a server does not know is left out. */
+static bool watch_client(struct ctx *cx, struct deploy *d)
+{
+    static const char *const settings[] = {"SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5",
+                                           "SET tcp_keepalives_count = 3", "SET tcp_user_timeout = 30000",
+                                           "SET client_connection_check_interval = '500ms'"};
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        if (pg_exec(cx, d->pg, settings[i]))
+            continue;
+        if (!pg_alive(d->pg) || cx->err.code == E_INTERRUPTED)
+            return false;
+        log_debug("%s: %s", settings[i], cx->err.message);
+        err_clear(cx);
+    }
+    return true;
+}
+
+static bool make_table(struct ctx *cx, struct deploy *d)
+{
+    if (!d->lock_exists && !pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_lock_create))) {
+        if (!pg_failed_with(cx, "42P07") && !pg_failed_with(cx, "23505"))
+            return false;
+        err_clear(cx); /* a Liquibase was faster */
+    }
+    d->lock_exists = true;
+    if (pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_lock_init)))
+        return true;
+    if (!pg_failed_with(cx, "23505"))
+        return false;
+    err_clear(cx);
+    return true;
+}
+
+static bool try_advisory(struct ctx *cx, struct deploy *d)
+{
+    const char *params[] = {d->advisory_key}, *got = "";
+    if (!pg_query_text(cx, d->pg, &got, "SELECT pg_try_advisory_lock($1::bigint)", 1, params))
+        return false;
+    d->advisory = text_equal(got, "t");
+    return true;
+}
+
+static bool take_row(struct ctx *cx, struct deploy *d, const char *sql, const char *before, bool *taken)
+{
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    const char *params[] = {d->locked_by, before};
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), before ? 2 : 1, params))
+        return false;
+    *taken = rows.affected == 1;
+    return true;
+}
+
+static bool read_row(struct ctx *cx, struct deploy *d, bool *locked, const char **by, const char **since)
+{
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_lock_read), 0, NULL))
+        return false;
+    *locked = rows.n && pg_bool(&rows, 0, 0);
+    *by = rows.n ? arena_strdup(cx->arena, pg_text(&rows, 0, 1)) : "";
+    *since = rows.n ? arena_strdup(cx->arena, pg_text(&rows, 0, 2)) : "";
+    return true;
+}
+
+static bool session_holder(struct ctx *cx, struct deploy *d, const char **what)
+{
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    const char *params[] = {d->advisory_key};
+    *what = "";
+    if (!pg_query(cx, d->pg, &rows, sql_changelog_advisory_holder, 1, params))
+        return false;
+    if (rows.n)
+        *what = arena_printf(cx->arena, "session %s, %s from %s since %s", pg_text(&rows, 0, 0),
+                             *pg_text(&rows, 0, 1) ? pg_text(&rows, 0, 1) : "unnamed", pg_text(&rows, 0, 2), pg_text(&rows, 0, 3));
+    return true;
+}
+
+/* Tries once. *taken, or *holder says who has it. */
+static bool attempt(struct ctx *cx, struct deploy *d, bool *taken, const char **holder, bool *foreign)
+{
+    bool locked = false;
+    const char *by = "", *since = "";
+
+    *taken = *foreign = false;
+    *holder = "";
+    if (!d->advisory && !try_advisory(cx, d))
+        return false;
+    if (!d->advisory)
+        return session_holder(cx, d, holder);
+    if (!d->locked_by) {
+        d->locked_by = our_name(cx, d);
+        if (!make_table(cx, d))
+            return false;
+    }
+    if (!take_row(cx, d, sql_changelog_lock_take, NULL, taken))
+        return false;
+    if (*taken)
+        return true;
+    if (!read_row(cx, d, &locked, &by, &since))
+        return false;
+    if (!locked) { /* freed in between, or somebody deleted the row */
+        return make_table(cx, d) && take_row(cx, d, sql_changelog_lock_take, NULL, taken);
+    }
+    if (lock_ours(by)) {
+        log_warning("the changelog lock was left behind by '%s' since %s, whose session is gone: taking it over", by, since);
+        return take_row(cx, d, sql_changelog_lock_take_over, by, taken);
+    }
+    *foreign = true;
+    *holder = arena_printf(cx->arena, "'%s' since %s", by, since);
+    return true;
+}
+
+static bool give_up(struct ctx *cx, struct deploy *d, const char *holder, bool foreign)
+{
+    fail(cx, E_LOCKED, "the changelog lock of %s is held by %s", pg_where(d->pg), *holder ? holder : "another run");
+    if (foreign)
+        err_hint(cx,
+                 "that is no run of dbstep, so it is honoured; when it is dead for certain, release it: UPDATE %s SET "
+                 "locked = FALSE, lockedby = NULL, lockgranted = NULL WHERE id = 1; or raise lock_wait",
+                 d->lock);
+    else
+        err_hint(cx, "wait for that run to end, or raise lock_wait; if its client is dead, the server ends it within seconds, or "
+                     "end it with pg_terminate_backend()");
+    return false;
+}
+
+bool lock_take(struct ctx *cx, struct deploy *d)
+{
+    struct deadline until = deadline_in(d->options.lock_wait_ms > 0 ? d->options.lock_wait_ms : 1);
+    long long pause = 100;
+    bool told = false;
+
+    if (!watch_client(cx, d))
+        return false;
+    for (;;) {
+        bool taken, foreign;
+        const char *holder;
+        struct arena_mark m = arena_mark(cx->arena);
+        bool keep = d->locked_by != NULL; /* from the second round on nothing that stays is allocated */
+        if (!attempt(cx, d, &taken, &holder, &foreign)) {
+            if (d->locked_by)
+                lock_release(d);
+            return false;
+        }
+        if (taken)
+            return true;
+        if (!told)
+            log_info("waiting for the changelog lock, held by %s", *holder ? holder : "another run");
+        told = true;
+        if (deadline_passed(until) || d->options.lock_wait_ms <= 0) {
+            give_up(cx, d, holder, foreign);
+            lock_release(d);
+            return false;
+        }
+        if (!ctx_sleep(cx, deadline_left(until, pause), arena_printf(cx->arena, "waiting for the changelog lock, held by %s", holder))) {
+            lock_release(d);
+            return false;
+        }
+        pause = pause * 2 > 1000 ? 1000 : pause * 2;
+        if (keep)
+            arena_reset(cx->arena, m);
+    }
+}
+
+void lock_release(struct deploy *d)
+{
+    if (!d->pg || !pg_alive(d->pg) || (!d->advisory && !d->locked_by)) {
+        d->advisory = false;
+        d->locked_by = NULL;
+        return;
+    }
+    /* A context of its own: whatever ended the run, the lock goes, and the run's error stays. */
+    struct ctx cx = {.arena = d->cx->arena};
+    struct ctx_grace g = ctx_grace_begin(&cx, 5000);
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    if (pg_in_transaction(d->pg))
+        pg_exec(&cx, d->pg, "ROLLBACK");
+    if (d->locked_by && d->lock_exists) {
+        const char *params[] = {d->locked_by};
+        if (!pg_query(&cx, d->pg, &rows, deploy_sql(&cx, d, sql_changelog_lock_release), 1, params))
+            log_warning("the row of the changelog lock could not be released (%s); the next run takes it over", cx.err.message);
+    }
+    if (d->advisory && pg_alive(d->pg)) {
+        err_clear(&cx);
+        const char *params[] = {d->advisory_key};
+        pg_query(&cx, d->pg, NULL, "SELECT pg_advisory_unlock($1::bigint)", 1, params);
+    }
+    d->advisory = false;
+    d->locked_by = NULL;
+    ctx_grace_end(&cx, g);
+}
+
+bool lock_recover(struct ctx *cx, struct deploy *d)
+{
+    const char *before = d->locked_by;
+    struct pg *old = d->pg;
+    d->pg = NULL;
+    pg_close(old);
+    struct pg_options o = {.role = "database"};
+    if (!pg_open(cx, d->target, &o, &d->pg))
+        return false;
+    d->advisory = false;
+    /* The old session may still be at work, even committing: only when its lock is free is its outcome final. */
+    for (struct deadline until = deadline_in(30000);;) {
+        if (!try_advisory(cx, d))
+            return false;
+        if (d->advisory)
+            break;
+        if (deadline_passed(until))
+            return fail(cx, E_LOCKED, "the lost session still holds the changelog lock of %s", pg_where(d->pg));
+        if (!ctx_sleep(cx, 200, "waiting for the lost session to end"))
+            return false;
+    }
+    bool taken = false;
+    d->locked_by = our_name(cx, d);
+    if (!watch_client(cx, d) || !take_row(cx, d, sql_changelog_lock_take_over, before, &taken))
+        return false;
+    if (!taken && !take_row(cx, d, sql_changelog_lock_take, NULL, &taken))
+        return false;
+    if (taken)
+        return true;
+    d->locked_by = NULL;
+    return fail(cx, E_LOCKED, "somebody else took the changelog lock of %s after the connection was lost", pg_where(d->pg));
+}
+
+bool deploy_lock_state(struct ctx *cx, struct deploy *d, struct lock_state *out)
+{
+    *out = (struct lock_state){.exists = d->lock_exists, .by = "", .since = "", .session_what = ""};
+    if (d->lock_exists && !read_row(cx, d, &out->locked, &out->by, &out->since))
+        return false;
+    out->ours = lock_ours(out->by);
+    if (!session_holder(cx, d, &out->session_what))
+        return false;
+    out->session = *out->session_what != '\0';
+    return true;
+}

@@ -1,0 +1,2 @@
+-- The whole history, oldest first.
+SELECT * FROM {history} ORDER BY dateexecuted ASC, orderexecuted ASC

@@ -1,0 +1,103 @@
+/* baseline.c - the certificate of one database; see integrity.h. */
+#include "dbstep/log.h"
+#include "model.h"
+
+static void describe(struct ctx *cx, struct it_side *side, struct integrity_report *r)
+{
+    for (size_t i = 0; i < side->tables.n; i++) {
+        struct it_table *t = &side->tables.at[i];
+        struct integrity_table *line = VEC_PUSH(cx->arena, &r->tables);
+        *line = (struct integrity_table){.object = t->object, .rows_left = -1, .rows_right = -1};
+        line->key = t->key.n ? it_join(cx->arena, &t->key, ", ") : "none: rows as a multiset";
+        if (t->skip) {
+            line->status = "left out";
+            line->note = t->skip;
+            r->tables_uncovered++;
+            it_uncovered(cx, r, "%s: %s", t->object, t->skip);
+            if (t->skip_code) {
+                r->unproven = true;
+                it_finding(cx, r, INTEGRITY_WARNING, t->skip_code, t->object, "%s", t->skip_message)->hint =
+                    "grant it, or leave the table out with 'exclude_tables'";
+            }
+            continue;
+        }
+        line->status = "certified";
+        line->note = "";
+        line->rows_left = t->rows;
+        line->chunks = (long long)t->chunks.n;
+        line->columns = (long long)t->columns.n;
+        r->tables_compared++;
+        r->rows_compared += t->rows;
+        r->columns_compared += line->columns;
+        r->values_compared += t->rows * line->columns;
+        r->chunks_compared += line->chunks;
+        for (size_t l = 0; l < t->leaves.n; l++)
+            if (t->leaves.at[l].foreign)
+                it_uncovered(cx, r, "%s: partition %s.%s is a foreign table", t->object, t->leaves.at[l].schema, t->leaves.at[l].name);
+    }
+}
+
+/* The columns of a table's own pass: keys, then everything else in the table's order. */
+static void own_pass(struct ctx *cx, struct it_side *side, struct it_table *t, struct it_pass *p)
+{
+    *p = (struct it_pass){.cx = cx, .side = side, .table = t, .geometry = &t->geometry, .strong = t->strong};
+    for (size_t k = 0; k < t->key.n; k++)
+        *VEC_PUSH(cx->arena, &p->keys) = *it_column_find(t, t->key.at[k]);
+    for (size_t c = 0; c < t->columns.n; c++) {
+        bool key = false;
+        for (size_t k = 0; k < t->key.n; k++)
+            key = key || text_equal(t->key.at[k], t->columns.at[c].name);
+        if (key)
+            continue;
+        *VEC_PUSH(cx->arena, &p->columns) = t->columns.at[c];
+        *VEC_PUSH(cx->arena, &t->digested) = t->columns.at[c].name;
+    }
+}
+
+bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct integrity_options *o, const char *path,
+                        struct integrity_report *r)
+{
+    struct it_side side = {0};
+    struct it_table **wanted;
+    struct it_pass *passes;
+    size_t n = 0;
+    bool ok = false;
+
+    if (!it_side_open(cx, &side, db, "database", o))
+        return false;
+    wanted = arena_array(cx->arena, side.tables.n, sizeof *wanted);
+    for (size_t i = 0; i < side.tables.n; i++)
+        if (!side.tables.at[i].skip)
+            wanted[n++] = &side.tables.at[i];
+    passes = arena_array(cx->arena, n, sizeof *passes);
+    if (!it_geometry_choose(cx, &side, o, wanted, n))
+        goto done;
+    for (size_t i = 0; i < n; i++) {
+        own_pass(cx, &side, wanted[i], &passes[i]);
+        if (!wanted[i]->skip)
+            it_pass_queue(&passes[i], o->slice_bytes);
+    }
+    if (!pg_pool_run(cx, side.pool))
+        goto done;
+    for (size_t i = 0; i < n; i++) {
+        if (wanted[i]->skip)
+            continue;
+        wanted[i]->chunks = passes[i].chunks;
+        it_chunks_sort(&wanted[i]->chunks);
+        wanted[i]->rows = (long long)it_chunks_rows(&wanted[i]->chunks);
+    }
+    if (!it_side_finish(cx, &side, r))
+        goto done;
+    describe(cx, &side, r);
+    r->quiescent = side.quiescent;
+    if (!it_certificate_write(cx, &side, path, &r->root_digest))
+        goto done;
+    r->certificate_file = path;
+    it_proof(cx, r, "%lld rows of %lld tables (%lld columns) are certified on one snapshot, in %lld chunks", r->rows_compared, r->tables_compared,
+             r->columns_compared, r->chunks_compared);
+    it_proof(cx, r, "the certificate's root is SHA-256 %s", r->root_digest);
+    ok = true;
+done:
+    pg_pool_close(side.pool);
+    return ok;
+}

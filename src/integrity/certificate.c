@@ -1,0 +1,251 @@
+/* certificate.c - writing a certificate.
+ *
+ * The file is {"certificate":BODY,"root":"HEX"} and a newline; HEX is the SHA-256 of BODY's bytes as they stand, so that any change of the file,
+ * be it one space, is seen. BODY is minified JSON in one order of members:
+ *
+ *   version, tool, taken_at, strictness, digest_family, quiescence
+ *   server    {system_identifier, database, database_oid, server_version, timeline, in_recovery, lsn_start, lsn_end, snapshot, encoding, collation,
+ *              role, superuser, bypass_rls}
+ *   settings  [the session's SET statements]
+ *   probes    [{family, value}]  constants through every hash function, which the other server must reproduce
+ *   tables    [{schema, name, oid, kind, rows, inserted, updated, deleted (statistics), strong,
+ *              key [names], columns [{name, type, base, typmod, not_null, generated, identity, family}],
+ *              leaves [{schema, name, oid, bytes, filenode}],
+ *              geometry {kind, shift, lo, hi, mask, sums}, digested [names],
+ *              chunks {id, rows, keys, digests [one per digested name], absent}, digest}]
+ *   uncovered [{object, reason}]
+ *   objects   [{kind, table, name, definition, state, value (a sequence's last)}]
+ *
+ * The members of chunks are base64 of little-endian 64-bit numbers, one per chunk in the order of ids; absent, one byte per chunk and digest,
+ * only when there is a digest that is NULL. 64-bit numbers elsewhere are strings: engines that re-encode JSON lose integers above 2^53.
+ * A table's digest is the SHA-256 of its geometry, names and chunk arrays, as they stand in the file, each ended by a newline. */
+#include <string.h>
+
+#include "dbstep/files.h"
+#include "dbstep/hash.h"
+#include "dbstep/json.h"
+#include "model.h"
+
+static const char *const kinds[] = {[KEY_NONE] = "multiset", [KEY_RANGE] = "range", [KEY_HASH] = "hash"};
+static const char *const levels[] = {[INTEGRITY_EXACT] = "exact", [INTEGRITY_SEMANTIC] = "semantic", [INTEGRITY_STRONG] = "strong"};
+
+static void add_word(struct str *bytes, uint64_t v)
+{
+    for (int i = 0; i < 8; i++)
+        str_addc(bytes, (char)(v >> (8 * i) & 255));
+}
+
+struct table_writer {
+    struct json_writer *w;
+    struct hash *digest;
+    struct arena *arena;
+};
+
+static void put(struct table_writer *t, const char *key, const char *text)
+{
+    json_string(t->w, key, text);
+    hash_add(t->digest, text, strlen(text));
+    hash_add(t->digest, "\n", 1);
+}
+
+static void put_int(struct table_writer *t, const char *key, long long v)
+{
+    put(t, key, arena_printf(t->arena, "%lld", v));
+}
+
+static void write_chunks(struct table_writer *out, const struct it_chunks *c)
+{
+    struct arena *a = out->arena;
+    struct str bytes = str_new(a);
+    bool any_absent = false;
+
+    json_object(out->w, "chunks");
+    for (int field = 0; field < 3; field++) {
+        str_clear(&bytes);
+        for (size_t i = 0; i < c->n; i++)
+            add_word(&bytes, field == 0 ? (uint64_t)c->at[i].id : field == 1 ? c->at[i].rows : c->at[i].keys);
+        put(out, field == 0 ? "id" : field == 1 ? "rows" : "keys", it_base64(a, bytes.s, bytes.len));
+    }
+    json_array(out->w, "digests");
+    for (size_t d = 0; d < c->columns; d++) {
+        str_clear(&bytes);
+        for (size_t i = 0; i < c->n; i++) {
+            add_word(&bytes, c->digest[i * c->columns + d]);
+            any_absent = any_absent || c->absent[i * c->columns + d];
+        }
+        put(out, NULL, it_base64(a, bytes.s, bytes.len));
+    }
+    json_end_array(out->w);
+    put(out, "absent", any_absent ? it_base64(a, c->absent, c->n * c->columns) : "");
+    json_end_object(out->w);
+}
+
+static void write_columns(struct json_writer *w, const struct it_table *t)
+{
+    json_array(w, "columns");
+    for (size_t i = 0; i < t->columns.n; i++) {
+        const struct it_column *c = &t->columns.at[i];
+        json_object(w, NULL);
+        json_string(w, "name", c->name);
+        json_string(w, "type", c->type);
+        json_string(w, "base", c->base);
+        json_int(w, "typmod", c->typmod);
+        json_bool(w, "not_null", c->not_null);
+        json_string(w, "generated", c->generated);
+        json_string(w, "identity", c->identity);
+        json_string(w, "family", it_family_name(c->family));
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void write_leaves(struct json_writer *w, const struct it_table *t)
+{
+    json_array(w, "leaves");
+    for (size_t i = 0; i < t->leaves.n; i++) {
+        const struct it_leaf *l = &t->leaves.at[i];
+        json_object(w, NULL);
+        json_string(w, "schema", l->schema);
+        json_string(w, "name", l->name);
+        json_string(w, "oid", l->oid);
+        json_int64_string(w, "bytes", l->bytes);
+        json_int64_string(w, "filenode", l->filenode);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void write_table(struct json_writer *w, struct arena *a, const struct it_table *t)
+{
+    struct table_writer out = {.w = w, .digest = hash_start(HASH_SHA256), .arena = a};
+    char hex[HASH_HEX_MAX];
+
+    json_object(w, NULL);
+    put(&out, "schema", t->schema);
+    put(&out, "name", t->name);
+    json_string(w, "oid", t->oid);
+    json_string(w, "kind", t->kind);
+    json_int64_string(w, "rows", t->rows);
+    json_int64_string(w, "inserted", t->inserted);
+    json_int64_string(w, "updated", t->updated);
+    json_int64_string(w, "deleted", t->deleted);
+    json_bool(w, "strong", t->strong);
+    json_array(w, "key");
+    for (size_t i = 0; i < t->key.n; i++)
+        put(&out, NULL, t->key.at[i]);
+    json_end_array(w);
+    write_columns(w, t);
+    write_leaves(w, t);
+    json_object(w, "geometry");
+    put(&out, "kind", kinds[t->geometry.kind]);
+    put_int(&out, "shift", t->geometry.shift);
+    put_int(&out, "lo", t->geometry.lo);
+    put_int(&out, "hi", t->geometry.hi);
+    put_int(&out, "mask", t->geometry.mask);
+    put_int(&out, "sums", t->geometry.sums);
+    json_end_object(w);
+    json_array(w, "digested");
+    for (size_t i = 0; i < t->digested.n; i++)
+        put(&out, NULL, t->digested.at[i]);
+    json_end_array(w);
+    write_chunks(&out, &t->chunks);
+    hash_finish_hex(out.digest, hex);
+    json_string(w, "digest", hex);
+    json_end_object(w);
+}
+
+static void write_server(struct json_writer *w, const struct it_side *s)
+{
+    json_object(w, "server");
+    json_string(w, "system_identifier", s->id.system_identifier);
+    json_string(w, "database", s->id.database);
+    json_string(w, "database_oid", s->id.database_oid);
+    json_string(w, "server_version", s->id.server_version);
+    json_int(w, "timeline", s->id.timeline);
+    json_bool(w, "in_recovery", s->id.in_recovery);
+    json_string(w, "lsn_start", s->lsn_start);
+    json_string(w, "lsn_end", s->lsn_end);
+    json_string(w, "snapshot", s->snapshot);
+    json_string(w, "encoding", s->id.encoding);
+    json_string(w, "collation", s->id.collation);
+    json_string(w, "role", s->id.user);
+    json_bool(w, "superuser", s->id.superuser);
+    json_bool(w, "bypass_rls", s->bypass_rls);
+    json_end_object(w);
+    json_array(w, "settings");
+    for (const char *const *sql = it_session; *sql; sql++)
+        json_string(w, NULL, *sql);
+    json_end_array(w);
+    json_array(w, "probes");
+    for (size_t i = 0; i < s->probes.n; i++) {
+        json_object(w, NULL);
+        json_string(w, "family", s->probes.at[i].family);
+        json_string(w, "value", s->probes.at[i].value);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void write_rest(struct json_writer *w, const struct it_side *s)
+{
+    json_array(w, "uncovered");
+    for (size_t i = 0; i < s->tables.n; i++) {
+        const struct it_table *t = &s->tables.at[i];
+        if (!t->skip)
+            continue;
+        json_object(w, NULL);
+        json_string(w, "schema", t->schema);
+        json_string(w, "name", t->name);
+        json_string(w, "reason", t->skip);
+        json_bool(w, "unproven", t->skip_code != NULL);
+        json_end_object(w);
+    }
+    json_end_array(w);
+    json_array(w, "objects");
+    for (size_t i = 0; i < s->objects.n; i++) {
+        const struct it_object *o = &s->objects.at[i];
+        json_object(w, NULL);
+        json_string(w, "kind", o->kind);
+        json_string(w, "table", o->table);
+        json_string(w, "name", o->name);
+        json_string(w, "definition", o->definition);
+        json_string(w, "state", o->state);
+        if (o->has_value)
+            json_int64_string(w, "value", o->value);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+bool it_certificate_write(struct ctx *cx, struct it_side *s, const char *path, const char **root)
+{
+    struct str file = str_new(cx->arena);
+    str_add(&file, "{\"certificate\":");
+    size_t from = file.len;
+    struct json_writer w = json_writer(&file);
+    json_object(&w, NULL);
+    json_int(&w, "version", INTEGRITY_CERTIFICATE_VERSION);
+    json_string(&w, "tool", "dbstep");
+    json_string(&w, "taken_at", s->taken_at);
+    json_string(&w, "strictness", levels[s->strictness]);
+    json_string(&w, "digest_family", "postgres-extended-1");
+    json_string(&w, "quiescence", s->quiescence);
+    write_server(&w, s);
+    json_array(&w, "tables");
+    for (size_t i = 0; i < s->tables.n; i++) {
+        if (s->tables.at[i].skip)
+            continue;
+        struct arena scratch = {0};
+        write_table(&w, &scratch, &s->tables.at[i]);
+        arena_free(&scratch);
+    }
+    json_end_array(&w);
+    write_rest(&w, s);
+    json_end_object(&w);
+
+    char hex[HASH_HEX_MAX];
+    hash_hex(HASH_SHA256, file.s + from, file.len - from, hex);
+    str_addf(&file, ",\"root\":\"%s\"}\n", hex);
+    *root = arena_strdup(cx->arena, hex);
+    return file_write_atomic(cx, path, file.s, file.len);
+}

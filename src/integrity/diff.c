@@ -1,0 +1,358 @@
+/* diff.c - comparing two ends: pair, pass on both at once, compare the chunks, name what differs; see integrity.h. */
+#include <string.h>
+
+#include "dbstep/log.h"
+#include "model.h"
+
+/* ---- comparing chunks ---- */
+
+bool it_chunk_equal(const struct it_pair *p, const struct it_chunks *l, const struct it_chunk *a, const size_t *map, const struct it_chunks *r,
+                    const struct it_chunk *b, uint8_t *columns)
+{
+    static const struct it_chunk empty = {.rows = 0};
+    bool equal = true;
+    size_t n = r->columns;
+
+    a = a ? a : &empty;
+    b = b ? b : &empty;
+    if (a->rows != b->rows || a->keys != b->keys)
+        equal = false;
+    for (size_t c = 0; c < n; c++) {
+        size_t li = a == &empty ? 0 : (size_t)(a - l->at) * l->columns + (map ? map[c] : c);
+        size_t ri = b == &empty ? 0 : (size_t)(b - r->at) * r->columns + c;
+        uint8_t absent_l = a == &empty || l->absent[li], absent_r = b == &empty || r->absent[ri];
+        uint64_t dl = absent_l ? 0 : l->digest[li], dr = absent_r ? 0 : r->digest[ri];
+        if (absent_l == absent_r && dl == dr)
+            continue;
+        bool expected = c < p->columns.n && p->expected[c];
+        if (columns && c < p->columns.n)
+            columns[c] = 1;
+        equal = equal && expected;
+    }
+    return equal;
+}
+
+static void compare_pair(struct it_diff *d, struct it_pair *p)
+{
+    const struct it_chunks *l = d->left.live ? &p->left_pass.chunks : &p->left->chunks, *r = &p->right_pass.chunks;
+    VEC(int64_t) unequal = {.n = 0};
+    uint64_t touched = 0;
+    bool skip_above = (p->live & LIVE_INSERTS) && p->left->geometry.kind == KEY_RANGE;
+
+    for (size_t i = 0; i < r->n; i++) {
+        const struct it_chunk *b = &r->at[i], *a = it_chunks_find(l, b->id);
+        touched += b->touched;
+        if (!a && skip_above && b->id == IT_ABOVE) {
+            p->line.inserted += (long long)b->rows;
+            continue;
+        }
+        if (!it_chunk_equal(p, l, a, p->left_digest, r, b, p->differs))
+            *VEC_PUSH(d->cx->arena, &unequal) = b->id;
+    }
+    for (size_t i = 0; i < l->n; i++)
+        if (!it_chunks_find(r, l->at[i].id) && l->at[i].rows) {
+            memset(p->differs, 1, p->columns.n);
+            *VEC_PUSH(d->cx->arena, &unequal) = l->at[i].id;
+        }
+    p->unequal = unequal.at;
+    p->n_unequal = unequal.n;
+    p->line.rows_left = (long long)it_chunks_rows(l);
+    p->line.rows_right = (long long)it_chunks_rows(r);
+    p->line.chunks = (long long)(l->n > r->n ? l->n : r->n);
+    p->line.chunks_unequal = (long long)unequal.n;
+    p->line.columns = (long long)(p->columns.n + p->left->key.n);
+    if (d->xids) {
+        bool declared = it_declared_any(&d->declared, p->left);
+        if (touched && !declared)
+            it_finding(d->cx, d->report, INTEGRITY_ERROR, "deployment-touched-rows", p->left->object,
+                       "%s of %s %s written by the deployment's own transactions, and no change of that table is declared",
+                       text_plural(d->cx->arena, (long long)touched, "row"), p->left->object, touched == 1 ? "was" : "were");
+        else
+            it_proof(d->cx, d->report, "%s: %lld of %lld rows carry the deployment's transactions%s", p->left->object, (long long)touched,
+                     p->line.rows_right, declared ? ", as its declared changes allow" : "");
+    }
+}
+
+static int by_id(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* ---- the witness ---- */
+
+bool it_witness(struct it_diff *d, struct it_pair *p, struct it_pass *pass)
+{
+    struct arena *a = d->cx->arena;
+    struct it_table *t = it_table_find(&d->witness, p->left->schema, p->left->name);
+    size_t kept = 0;
+
+    if (!t || t->skip)
+        return true;
+    *pass = (struct it_pass){.cx = d->cx, .side = &d->witness, .table = t, .geometry = &p->left->geometry, .only = p->unequal, .n_only = p->n_unequal};
+    for (size_t k = 0; k < p->left_pass.keys.n; k++) {
+        const struct it_column *c = it_column_find(t, p->left_pass.keys.at[k].name);
+        if (!c || !text_equal(c->type, p->left_pass.keys.at[k].type))
+            return true;
+        *VEC_PUSH(a, &pass->keys) = p->left_pass.keys.at[k];
+    }
+    for (size_t k = 0; k < p->columns.n; k++) {
+        const struct it_column *c = it_column_find(t, p->columns.at[k]);
+        if (!c || !text_equal(c->type, it_column_find(p->left, c->name)->type))
+            return true;
+        *VEC_PUSH(a, &pass->columns) = p->left_pass.columns.at[k];
+    }
+    pass->strong = p->right_pass.strong;
+    it_pass_queue(pass, d->o->slice_bytes);
+    if (!pg_pool_run(d->cx, d->witness.pool))
+        return false;
+    if (t->skip)
+        return true;
+    int64_t *trusted = arena_array(a, p->n_unequal, sizeof *trusted), *rest = arena_array(a, p->n_unequal, sizeof *rest);
+    size_t n_rest = 0;
+    for (size_t i = 0; i < p->n_unequal; i++) {
+        int64_t id = p->unequal[i];
+        bool same = it_chunk_equal(p, &p->left->chunks, it_chunks_find(&p->left->chunks, id), p->left_digest, &pass->chunks,
+                                   it_chunks_find(&pass->chunks, id), NULL);
+        if (same)
+            trusted[kept++] = id;
+        else
+            rest[n_rest++] = id;
+    }
+    pass->only = trusted;
+    pass->n_only = kept;
+    if (kept)
+        it_proof(d->cx, d->report,
+                 "%s: in %zu of %zu differing chunks the source still shows the certificate's rows (its digests, recomputed, equal the certificate's), "
+                 "so its rows were used to name the differences",
+                 p->left->object, kept, p->n_unequal);
+    if (n_rest)
+        it_uncovered(d->cx, d->report, "%s: %zu differing chunks have changed in the source too, so it cannot tell what was in them", p->left->object,
+                     n_rest);
+    p->unequal = rest;
+    p->n_unequal = n_rest;
+    return true;
+}
+
+static bool name_differences(struct it_diff *d, struct it_pair *p)
+{
+    if (!p->n_unequal)
+        return true;
+    qsort(p->unequal, p->n_unequal, sizeof *p->unequal, by_id);
+    if (d->left.live) {
+        p->left_pass.only = p->unequal;
+        p->left_pass.n_only = p->n_unequal;
+        return it_drill(d, p, &p->left_pass);
+    }
+    if ((p->live & LIVE_ALL) && !d->witness.pool)
+        return true;
+    if (d->witness.pool) {
+        struct it_pass pass = {.n_only = 0};
+        if (!it_witness(d, p, &pass) || (pass.n_only && !it_drill(d, p, &pass)))
+            return false;
+    }
+    return !p->n_unequal || it_evidence(d, p);
+}
+
+/* ---- the run ---- */
+
+static bool same_hashes(struct it_diff *d, const struct it_side *l, const struct it_side *r)
+{
+    for (size_t i = 0; i < l->probes.n; i++)
+        for (size_t k = 0; k < r->probes.n; k++)
+            if (text_equal(l->probes.at[i].family, r->probes.at[k].family) && !text_equal(l->probes.at[i].value, r->probes.at[k].value)) {
+                fail(d->cx, E_INCONCLUSIVE, "the %s (PostgreSQL %s) and the %s (%s) hash %s values differently, so digests cannot be compared",
+                     l->role, l->id.server_version, r->role, r->id.server_version, l->probes.at[i].family);
+                err_hint(d->cx, "compare servers of one architecture and encoding");
+                return false;
+            }
+    return true;
+}
+
+static bool encodings_agree(struct it_diff *d)
+{
+    if (text_equal(d->left.id.encoding, d->right.id.encoding))
+        return true;
+    fail(d->cx, E_INCONCLUSIVE, "the %s is encoded in %s and the %s in %s: digests of text are over the server's bytes", d->left.role,
+         d->left.id.encoding, d->right.role, d->right.id.encoding);
+    return false;
+}
+
+/* "{1,2}" of the low 32 bits, which is what xmin shows. */
+static bool transactions(struct it_diff *d)
+{
+    const struct str_list *list = d->o->deployed_transactions;
+    struct str s = str_new(d->cx->arena);
+
+    if (!list || !list->n)
+        return true;
+    for (size_t i = 0; i < list->n; i++) {
+        char *end;
+        unsigned long long id = strtoull(list->at[i], &end, 10);
+        if (!*list->at[i] || *end)
+            return fail(d->cx, E_INPUT, "input 'deployed_transactions' has an item that is not a transaction id: \"%.60s\"", list->at[i]);
+        str_addf(&s, "%s%llu", i ? "," : "{", id & 0xFFFFFFFFu);
+    }
+    str_addc(&s, '}');
+    d->xids = s.s;
+    return true;
+}
+
+static bool open_sides(struct it_diff *d, const char *certificate, const struct pg_target *left, const struct pg_target *right,
+                       struct integrity_options *o)
+{
+    if (certificate) {
+        if (!it_certificate_read(d->cx, certificate, &d->left))
+            return false;
+        o->strictness = d->left.strictness;
+        for (size_t i = 0; i < d->left.tables.n && !o->sums; i++)
+            o->sums = d->left.tables.at[i].key.n && d->left.tables.at[i].geometry.sums;
+        d->report->root_digest = d->left.root;
+    }
+    if (left && !it_side_open(d->cx, certificate ? &d->witness : &d->left, left, "source", o))
+        return false;
+    return it_side_open(d->cx, &d->right, right, "database", o) && same_hashes(d, &d->left, &d->right) && encodings_agree(d) &&
+           (!d->witness.pool || same_hashes(d, &d->left, &d->witness));
+}
+
+static bool run_passes(struct it_diff *d)
+{
+    struct ctx *cx = d->cx;
+    struct it_table **tables = arena_array(cx->arena, d->pairs.n + 1, sizeof *tables);
+    struct pg_pool *pools[2] = {d->right.pool, d->left.pool};
+
+    for (size_t i = 0; i < d->pairs.n; i++)
+        tables[i] = d->pairs.at[i].left;
+    if (d->left.live && !it_geometry_choose(cx, &d->left, d->o, tables, d->pairs.n))
+        return false;
+    for (size_t i = 0; i < d->pairs.n; i++) {
+        struct it_pair *p = &d->pairs.at[i];
+        it_pair_columns(d, p);
+        if (!p->comparable || p->left->skip)
+            continue;
+        if (d->left.live)
+            it_pass_queue(&p->left_pass, d->o->slice_bytes);
+        it_pass_queue(&p->right_pass, d->o->slice_bytes);
+    }
+    return pg_pools_run(cx, pools, d->left.live ? 2 : 1);
+}
+
+static const char *status_of(const struct it_pair *p)
+{
+    if (p->line.missing || p->line.extra || p->line.changed || p->not_shown)
+        return "different";
+    if (p->line.inserted || p->line.deleted)
+        return "equal but for declared writes";
+    if (p->line.chunks_unequal && (p->live & LIVE_ALL))
+        return "written, as declared";
+    return "equal";
+}
+
+/* What a failed or rewritten table means, or what its comparison came to. */
+static void conclude(struct it_diff *d, struct it_pair *p)
+{
+    struct integrity_report *r = d->report;
+    const struct it_table *gone = p->left->skip ? p->left : p->right->skip ? p->right : NULL;
+
+    if (gone || !p->comparable) {
+        if (gone && gone->skip_code)
+            it_finding(d->cx, r, INTEGRITY_WARNING, gone->skip_code, p->left->object, "%s", gone->skip_message);
+        r->unproven = r->unproven || gone;
+        r->tables_uncovered++;
+        p->line.note = gone ? gone->skip : "see the findings";
+        p->line.status = "not compared";
+        it_uncovered(d->cx, r, "%s: %s", p->left->object, p->line.note);
+    } else {
+        p->line.status = status_of(p);
+        r->tables_compared++;
+        r->rows_compared += p->line.rows_right - p->line.inserted;
+        r->columns_compared += p->line.columns;
+        r->values_compared += (p->line.rows_right - p->line.inserted) * p->line.columns;
+        r->chunks_compared += p->line.chunks;
+        r->rows_missing += p->line.missing;
+        r->rows_extra += p->line.extra;
+        r->rows_changed += p->line.changed;
+        r->rows_inserted += p->line.inserted;
+        r->rows_deleted += p->line.deleted;
+        if (p->uncompared.n)
+            it_uncovered(d->cx, r, "%s: columns not compared: %s", p->left->object, it_join(d->cx->arena, &p->uncompared, ", "));
+        if (p->live & LIVE_ALL)
+            it_uncovered(d->cx, r, "%s: written by the application, as declared; %s", p->left->object,
+                         p->line.chunks_unequal ? "its rows differ and were only counted" : "it is equal all the same");
+        if (p->line.inserted || p->line.deleted)
+            it_uncovered(d->cx, r, "%s: %lld rows inserted and %lld deleted since, as declared in 'live_writes'; these were not compared", p->left->object,
+                         p->line.inserted, p->line.deleted);
+        for (size_t l = 0; l < p->right->leaves.n; l++)
+            if (p->right->leaves.at[l].foreign)
+                it_uncovered(d->cx, r, "%s: partition %s is a foreign table", p->left->object, p->right->leaves.at[l].name);
+        for (size_t c = 0; c < p->columns.n; c++) {
+            struct it_change *change = it_declared_find(&d->declared, CHANGE_COLUMN, p->left, p->columns.at[c]);
+            if (change && p->differs[c])
+                change->happened = true;
+            if (p->expected[c])
+                it_proof(d->cx, r, "%s.%s: values %s", p->left->object, p->columns.at[c],
+                         p->differs[c] ? "differ, as declared" : "are equal to the old ones");
+        }
+    }
+    *VEC_PUSH(d->cx->arena, &r->tables) = p->line;
+}
+
+static void conclude_all(struct it_diff *d)
+{
+    struct integrity_report *r = d->report;
+
+    for (size_t i = 0; i < d->pairs.n; i++)
+        conclude(d, &d->pairs.at[i]);
+    it_objects_compare(d);
+    it_declared_unused(d);
+    it_proof(d->cx, r, "%lld rows and %lld columns of %lld tables were compared in %lld chunks, every value bound to its row's key",
+             r->rows_compared, r->columns_compared, r->tables_compared, r->chunks_compared);
+    it_proof(d->cx, r,
+             d->o->strictness == INTEGRITY_STRONG
+                 ? "a changed value escapes with probability 2^-64, and 2^-192 where whole rows were hashed with SHA-256 as well"
+                 : "a changed value escapes with probability 2^-64, a row that came or went with less (strictness=strong: 2^-192)");
+    r->quiescent = d->right.quiescent;
+    it_proof(d->cx, r, "no writes on the database meanwhile: %s", d->right.quiescence);
+    if (d->left.live)
+        it_proof(d->cx, r, "no writes on the source meanwhile: %s", d->left.quiescence);
+    if (!d->left.quiescent && d->left.live && (r->rows_changed || r->rows_missing || r->rows_extra))
+        it_uncovered(d->cx, r, "the source was written while both were read: differences may be writes that only one side has seen");
+}
+
+bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_target *left, const struct pg_target *right,
+                    const struct integrity_options *options, struct integrity_report *report)
+{
+    struct integrity_options o = *options;
+    struct it_diff d = {.cx = cx, .o = &o, .report = report};
+    bool ok = false;
+
+    if (!certificate && !left) {
+        fail(cx, E_INPUT, "there is nothing to compare with");
+        err_hint(cx, "give 'baseline' (a certificate), 'source_db_url' (a database), or both");
+        return false;
+    }
+    if (!it_declared_parse(cx, o.expected_changes, o.live_writes, &d.declared) || !transactions(&d))
+        return false;
+    if (!open_sides(&d, certificate, left, right, &o))
+        goto done;
+    it_pair_tables(&d);
+    if (!run_passes(&d))
+        goto done;
+    for (size_t i = 0; i < d.pairs.n; i++) {
+        struct it_pair *p = &d.pairs.at[i];
+        if (!p->comparable || p->left->skip || p->right->skip)
+            continue;
+        compare_pair(&d, p);
+        if (!name_differences(&d, p))
+            goto done;
+    }
+    if (!it_added_columns(&d) || !it_side_finish(cx, &d.right, report) || (d.left.live && !it_side_finish(cx, &d.left, report)))
+        goto done;
+    conclude_all(&d);
+    ok = true;
+done:
+    pg_pool_close(d.left.pool);
+    pg_pool_close(d.right.pool);
+    pg_pool_close(d.witness.pool);
+    return ok;
+}

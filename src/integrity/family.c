@@ -1,0 +1,205 @@
+/* family.c - from a type to the SQL that hashes its values.
+ *
+ * PostgreSQL's *extended functions are made for hash joins, not for proofs. What has to be worked around, each found on real servers:
+ *  - hashint8extended folds to 32 bits before it mixes: the high half goes into the seed first;
+ *  - the types that are int8 inside (timestamp, time, money) inherit that: their binary form is hashed as bytes, through a record because
+ *    bytea's own function cannot be called from SQL;
+ *  - hashfloat8extended(0) is the seed itself, hash_numeric_extended(0) is seed - 1, and of NaN and both infinities the seed: with row keys as seeds,
+ *    the terms of zeros would cancel one another under XOR (1 # 2 # 3 = 0). Zeros of floats and all numerics get a hashed seed;
+ *  - jsonb_hash_extended gives {} and [] one value, and is linear in the seed: jsonb is hashed as text at every level;
+ *  - enums, reg* types and arrays or records of them carry OIDs, which differ between databases: text. */
+#include <string.h>
+
+#include "model.h"
+
+static const char *const names[FAM_COUNT] = {
+#define F(name, text) [FAM_##name] = text,
+    IT_FAMILIES(F)
+#undef F
+};
+
+const char *it_family_name(enum it_family f)
+{
+    return names[f];
+}
+
+enum it_family it_family_find(const char *name)
+{
+    for (int f = 1; f < FAM_COUNT; f++)
+        if (text_equal(names[f], name))
+            return (enum it_family)f;
+    return FAM_NONE;
+}
+
+static bool is_int(const struct it_column *c)
+{
+    return text_equal(c->base, "int2") || text_equal(c->base, "int4") || text_equal(c->base, "int8");
+}
+
+/* numeric(p,s): every value of the column has the same scale, so that the scale need not be hashed. */
+static bool fixed_scale(const struct it_column *c)
+{
+    return c->typmod >= 4;
+}
+
+enum it_family it_family_of(const struct it_column *c, enum integrity_strictness s)
+{
+    static const struct {
+        const char *type;
+        enum it_family family;
+    } map[] = {
+        {"int2", FAM_INT4}, {"int4", FAM_INT4}, {"int8", FAM_INT8}, {"bool", FAM_BOOL}, {"bpchar", FAM_BPCHAR}, {"uuid", FAM_UUID},
+        {"bytea", FAM_BYTEA}, {"timestamp", FAM_TIMESTAMP}, {"timestamptz", FAM_TIMESTAMPTZ}, {"date", FAM_DATE}, {"time", FAM_TIME},
+        {"timetz", FAM_TIMETZ}, {"money", FAM_MONEY}, {"inet", FAM_INET}, {"cidr", FAM_INET},
+    };
+    bool semantic = s == INTEGRITY_SEMANTIC;
+
+    for (size_t i = 0; i < COUNT(map); i++)
+        if (text_equal(c->base, map[i].type))
+            return map[i].family;
+    if (text_equal(c->base, "float4") || text_equal(c->base, "float8"))
+        return semantic ? FAM_FLOAT_EQ : FAM_FLOAT;
+    if (text_equal(c->base, "numeric"))
+        return semantic || fixed_scale(c) ? FAM_NUMERIC_EQ : FAM_NUMERIC;
+    if (text_equal(c->base, "interval") && semantic)
+        return FAM_INTERVAL_EQ;
+    return FAM_TEXT; /* text, varchar, json, jsonb, arrays, ranges, geometry, enums, composites, extensions' types: what a dump holds */
+}
+
+bool it_family_accepts(enum it_family f, const struct it_column *c)
+{
+    const char *b = c->base;
+    bool text = text_equal(b, "text") || text_equal(b, "varchar") || text_equal(b, "bpchar");
+
+    switch (f) {
+    case FAM_NONE:
+    case FAM_COUNT: return false;
+    case FAM_INT4:
+    case FAM_INT8: return is_int(c);
+    case FAM_TEXT: return true;
+    case FAM_BPCHAR: return text;
+    case FAM_FLOAT:
+    case FAM_FLOAT_EQ: return text_equal(b, "float4") || text_equal(b, "float8");
+    case FAM_NUMERIC: return text_equal(b, "numeric") && !fixed_scale(c);
+    case FAM_NUMERIC_EQ: return text_equal(b, "numeric") || is_int(c);
+    case FAM_INTERVAL_EQ: return text_equal(b, "interval");
+    case FAM_INET: return text_equal(b, "inet") || text_equal(b, "cidr");
+    default: return text_equal(b, names[f]);
+    }
+}
+
+enum it_family it_family_common(const struct it_column *a, const struct it_column *b, enum integrity_strictness s)
+{
+    enum it_family fa = it_family_of(a, s), fb = it_family_of(b, s);
+
+    if (fa == fb)
+        return fa;
+    if (fa == FAM_TEXT && fb != FAM_TEXT && !text_equal(a->base, "text") && !text_equal(a->base, "varchar"))
+        return FAM_TEXT;
+    if (it_family_accepts(fa, b) && fa != FAM_TEXT)
+        return fa;
+    if (it_family_accepts(fb, a) && fb != FAM_TEXT)
+        return fb;
+    if (it_family_accepts(FAM_NUMERIC_EQ, a) && it_family_accepts(FAM_NUMERIC_EQ, b))
+        return FAM_NUMERIC_EQ;
+    return fa == FAM_TEXT || fb == FAM_TEXT ? FAM_TEXT : FAM_NONE;
+}
+
+void it_family_sql(struct str *out, enum it_family f, const struct it_column *c, const char *v, const char *s)
+{
+    switch (f) {
+    case FAM_NONE:
+    case FAM_COUNT: str_add(out, "NULL::bigint"); return;
+    case FAM_INT4:
+        if (text_equal(c->base, "int8")) /* widened since: equal values must hash as they did */
+            str_addf(out,
+                     "CASE WHEN %s BETWEEN -2147483648 AND 2147483647 THEN hashint4extended(%s::int, %s) "
+                     "ELSE hashint8extended(%s, hashint4extended((%s >> 32)::int, %s)) END",
+                     v, v, s, v, v, s);
+        else
+            str_addf(out, "hashint4extended(%s%s, %s)", v, text_equal(c->base, "int4") ? "" : "::int", s);
+        return;
+    case FAM_INT8: {
+        const char *cast = text_equal(c->base, "int8") ? "" : "::bigint";
+        str_addf(out, "hashint8extended(%s%s, hashint4extended((%s%s >> 32)::int, %s))", v, cast, v, cast, s);
+        return;
+    }
+    case FAM_TEXT: str_addf(out, "hashtextextended(%s::text COLLATE \"C\", %s)", v, s); return;
+    case FAM_BPCHAR:
+        str_addf(out, "hashbpcharextended(%s%s COLLATE \"C\", %s)", v, text_equal(c->base, "bpchar") ? "" : "::bpchar", s);
+        return;
+    case FAM_BOOL: str_addf(out, "hashcharextended(%s::int::\"char\", %s)", v, s); return;
+    case FAM_FLOAT: /* tells -0 from 0 */
+        str_addf(out, "CASE WHEN %s = 0 THEN hash_record_extended(row(float8send(%s)), %s) ELSE hashfloat8extended(%s, %s) END", v, v, s, v,
+                 s);
+        return;
+    case FAM_FLOAT_EQ: str_addf(out, "CASE WHEN %s = 0 THEN hashint4extended(0, %s) ELSE hashfloat8extended(%s, %s) END", v, s, v, s); return;
+    case FAM_NUMERIC: /* scale() of NaN and the infinities is NULL */
+        str_addf(out,
+                 "hash_numeric_extended(%s, hashint4extended(coalesce(scale(%s), CASE %s::text WHEN 'NaN' THEN -1 WHEN 'Infinity' "
+                 "THEN -2 ELSE -3 END), %s))",
+                 v, v, v, s);
+        return;
+    case FAM_NUMERIC_EQ:
+        if (is_int(c))
+            str_addf(out, "hash_numeric_extended(%s::numeric, hashint4extended(0, %s))", v, s);
+        else
+            str_addf(out,
+                     "hash_numeric_extended(%s, hashint4extended(coalesce(scale(%s) & 0, CASE %s::text WHEN 'NaN' THEN -1 WHEN 'Infinity' "
+                     "THEN -2 ELSE -3 END), %s))",
+                     v, v, v, s);
+        return;
+    case FAM_UUID: str_addf(out, "uuid_hash_extended(%s, %s)", v, s); return;
+    case FAM_BYTEA: str_addf(out, "hash_record_extended(row(%s), %s)", v, s); return;
+    case FAM_TIMESTAMP: str_addf(out, "hash_record_extended(row(timestamp_send(%s)), %s)", v, s); return;
+    case FAM_TIMESTAMPTZ: str_addf(out, "hash_record_extended(row(timestamptz_send(%s)), %s)", v, s); return;
+    case FAM_DATE: str_addf(out, "hash_record_extended(row(date_send(%s)), %s)", v, s); return;
+    case FAM_TIME: str_addf(out, "hash_record_extended(row(time_send(%s)), %s)", v, s); return;
+    case FAM_TIMETZ: str_addf(out, "hash_record_extended(row(timetz_send(%s)), %s)", v, s); return;
+    case FAM_MONEY: str_addf(out, "hash_record_extended(row(cash_send(%s)), %s)", v, s); return;
+    case FAM_INET: str_addf(out, "hashinetextended(%s%s, %s)", v, text_equal(c->base, "cidr") ? "::inet" : "", s); return;
+    case FAM_INTERVAL_EQ: /* one form for all intervals that SQL calls equal; interval_hash_extended folds to 32 bits */
+        str_addf(out, "hashtextextended(justify_interval(%s)::text COLLATE \"C\", %s)", v, s);
+        return;
+    }
+}
+
+const char *it_probe_sql(struct arena *a)
+{
+    static const struct {
+        enum it_family family;
+        const char *base, *values[4];
+    } probes[] = {
+        {FAM_INT4, "int4", {"'-7'::int", "'2147483647'::int"}},
+        {FAM_INT8, "int8", {"'-4294967297'::bigint", "'9223372036854775807'::bigint"}},
+        {FAM_TEXT, "text", {"'Gr\xc3\xbc\xc3\x9f'::text", "''::text", "'{\"a\": 1.0}'::jsonb", "'{1,NULL,3}'::int[]"}},
+        {FAM_BPCHAR, "bpchar", {"'ab  '::char(5)"}},
+        {FAM_BOOL, "bool", {"true", "false"}},
+        {FAM_FLOAT, "float8", {"'-0'::float8", "'1e-20'::float8", "'NaN'::float8"}},
+        {FAM_FLOAT_EQ, "float8", {"'-0'::float8", "'0.1'::float8", "'-Infinity'::float8"}},
+        {FAM_NUMERIC, "numeric", {"'-12.50'::numeric", "'0'::numeric", "'NaN'::numeric", "'12345678901234567890.1'::numeric"}},
+        {FAM_NUMERIC_EQ, "numeric", {"'-12.50'::numeric", "'0'::numeric", "'NaN'::numeric", "'1e100'::numeric"}},
+        {FAM_UUID, "uuid", {"'00010203-0405-0607-0809-0a0b0c0d0e0f'::uuid"}},
+        {FAM_BYTEA, "bytea", {"'\\x00ff10'::bytea"}},
+        {FAM_TIMESTAMP, "timestamp", {"'2026-01-31 12:00:00.123456'::timestamp", "'infinity'::timestamp", "'0044-03-15 BC'::timestamp"}},
+        {FAM_TIMESTAMPTZ, "timestamptz", {"'2026-01-31 12:00:00.123456+02'::timestamptz", "'-infinity'::timestamptz"}},
+        {FAM_DATE, "date", {"'1999-12-31'::date"}},
+        {FAM_TIME, "time", {"'23:59:59.999999'::time"}},
+        {FAM_TIMETZ, "timetz", {"'23:59:59.999999-03'::timetz"}},
+        {FAM_MONEY, "money", {"(12.34::numeric)::money"}},
+        {FAM_INET, "inet", {"'10.1.2.3/8'::inet", "'::1'::inet"}},
+        {FAM_INTERVAL_EQ, "interval", {"'1 mon -1 day 3 hours'::interval", "'30 days'::interval"}},
+    };
+    struct str sql = str_new(a);
+
+    for (size_t i = 0; i < COUNT(probes); i++) {
+        struct it_column c = {.base = probes[i].base, .typmod = -1};
+        str_addf(&sql, "%sSELECT '%s' AS family, concat_ws(' '", i ? " UNION ALL " : "", names[probes[i].family]);
+        for (size_t v = 0; v < COUNT(probes[i].values) && probes[i].values[v]; v++) {
+            str_add(&sql, ", ");
+            it_family_sql(&sql, probes[i].family, &c, arena_printf(a, "(%s)", probes[i].values[v]), "-81985529216486896");
+        }
+        str_add(&sql, ") AS value");
+    }
+    return sql.s;
+}

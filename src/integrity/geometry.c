@@ -1,0 +1,149 @@
+/* geometry.c - which chunk a row belongs to: chosen once, from the left side, and then the same everywhere. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+
+static long long estimate(const struct it_table *t)
+{
+    /* Never analysed: no row is narrower than its 24-byte header, line pointer and a little data. */
+    long long widest = t->bytes / 40 + 1;
+    return t->est_rows < 0 || t->est_rows > widest ? widest : t->est_rows;
+}
+
+static long long chunks_wanted(long long rows, long long chunk_rows)
+{
+    long long n = rows / (chunk_rows > 0 ? chunk_rows : 1) + 1;
+    return n > IT_MAX_CHUNKS ? IT_MAX_CHUNKS : n;
+}
+
+static void choose_buckets(struct it_geometry *g, enum it_key_kind kind, long long wanted)
+{
+    g->kind = kind;
+    g->mask = 1;
+    while (g->mask < wanted)
+        g->mask *= 2;
+    g->mask -= 1;
+}
+
+static uint64_t chunks_at(const struct it_geometry *g, int shift)
+{
+    return (uint64_t)(g->hi >> shift) - (uint64_t)(g->lo >> shift);
+}
+
+static bool is_integer(const struct it_column *c)
+{
+    return c && (text_equal(c->base, "int2") || text_equal(c->base, "int4") || text_equal(c->base, "int8"));
+}
+
+struct bounds_job {
+    struct it_side *side;
+    struct it_table *table;
+    long long chunk_rows;
+    bool sparse; /* many more key values than rows: the spread decides */
+};
+
+static bool take_bounds(struct ctx *cx, void *user, const struct pg_rows *rows, const struct err *failed)
+{
+    struct bounds_job *j = user;
+    struct it_geometry *g = &j->table->geometry;
+
+    if (failed)
+        return it_table_failed(cx, j->table, failed);
+    g->kind = KEY_RANGE;
+    g->shift = 0;
+    g->lo = 0;
+    g->hi = -1;
+    if (!rows->n || pg_null(rows, 0, 0))
+        return true;
+    g->lo = pg_int(rows, 0, 0);
+    g->hi = pg_int(rows, 0, 1);
+
+    uint64_t span = (uint64_t)g->hi - (uint64_t)g->lo;
+    long long est = estimate(j->table);
+    if (span < (uint64_t)est)
+        est = (long long)span + 1;
+    uint64_t wanted = (uint64_t)chunks_wanted(est, j->chunk_rows);
+    while (chunks_at(g, g->shift) >= wanted + wanted / 2)
+        g->shift++;
+    j->sparse = wanted > 1 && span / 16 > (uint64_t)est;
+    return true;
+}
+
+/* Key values that cluster would put most rows into few ranges: quantiles of the key, as the server's statistics have them, show that. */
+static bool take_histogram(struct ctx *cx, void *user, const struct pg_rows *rows, const struct err *failed)
+{
+    struct bounds_job *j = user;
+    struct it_geometry *g = &j->table->geometry;
+    long long last = 0;
+    int run = 0, longest = 0, n = 0;
+
+    if (failed)
+        return it_table_failed(cx, j->table, failed);
+    for (int i = 0; i < rows->n; i++, n++) {
+        long long at = pg_int(rows, i, 0) >> g->shift;
+        run = n && at == last ? run + 1 : 1;
+        last = at;
+        longest = run > longest ? run : longest;
+    }
+    if (!n || longest * 4 > n)
+        choose_buckets(g, KEY_HASH, chunks_wanted(estimate(j->table), j->chunk_rows));
+    return true;
+}
+
+static const char *from_table(struct ctx *cx, struct it_side *side, const struct it_table *t)
+{
+    return arena_printf(cx->arena, "%s%s", *t->kind == 'p' ? "" : "ONLY ", pg_qualified(cx, pg_pool_first(side->pool), t->schema, t->name));
+}
+
+bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o, struct it_table *const *tables, size_t n)
+{
+    struct pg *pg = pg_pool_first(side->pool);
+    struct bounds_job *jobs = arena_array(cx->arena, n, sizeof *jobs);
+
+    for (size_t i = 0; i < n; i++) {
+        struct it_table *t = tables[i];
+        const struct it_column *key = t->key.n ? it_column_find(t, t->key.at[0]) : NULL;
+        t->geometry = (struct it_geometry){.sums = o->sums || !t->key.n};
+        if (!t->key.n) {
+            choose_buckets(&t->geometry, KEY_NONE, chunks_wanted(estimate(t), o->chunk_rows));
+        } else if (t->key.n > 1 || !is_integer(key)) {
+            choose_buckets(&t->geometry, KEY_HASH, chunks_wanted(estimate(t), o->chunk_rows));
+        } else {
+            const char *k = pg_ident(cx, pg, key->name);
+            jobs[i] = (struct bounds_job){.side = side, .table = t, .chunk_rows = o->chunk_rows};
+            pg_pool_add(side->pool,
+                        arena_printf(cx->arena, "SELECT min(%s)::bigint, max(%s)::bigint FROM %s", k, k, from_table(cx, side, t)), 0, NULL,
+                        take_bounds, &jobs[i]);
+        }
+    }
+    if (!pg_pool_run(cx, side->pool))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct it_table *t = tables[i];
+        if (!jobs[i].sparse || t->skip)
+            continue;
+        const char *sql = arena_printf(cx->arena,
+                                       "SELECT b::bigint FROM pg_stats s, unnest(s.histogram_bounds::text::text[]) b "
+                                       "WHERE s.schemaname = %s AND s.tablename = %s AND s.attname = %s AND s.inherited = %s ORDER BY 1",
+                                       pg_literal(cx, pg, t->schema), pg_literal(cx, pg, t->name), pg_literal(cx, pg, t->key.at[0]),
+                                       *t->kind == 'p' ? "true" : "false");
+        pg_pool_add(side->pool, sql, 0, NULL, take_histogram, &jobs[i]);
+    }
+    return pg_pool_run(cx, side->pool);
+}
+
+char *it_chunk_text(struct arena *a, const struct it_geometry *g, const struct str_list *key, int64_t id)
+{
+    char *names = it_join(a, key, ", ");
+    if (g->kind == KEY_NONE)
+        return arena_printf(a, "row hash bucket %lld of %lld", (long long)id, g->mask + 1);
+    if (g->kind == KEY_HASH)
+        return arena_printf(a, "hash bucket %lld of %lld of (%s)", (long long)id, g->mask + 1, names);
+    if (id == IT_ABOVE && g->hi >> g->shift != id)
+        return arena_printf(a, "%s above %lld", names, g->hi);
+    if (id == IT_BELOW && g->lo >> g->shift != id)
+        return arena_printf(a, "%s below %lld", names, g->lo);
+    long long lo = (long long)((uint64_t)id << g->shift), hi = (long long)(((uint64_t)id << g->shift) + ((UINT64_C(1) << g->shift) - 1));
+    return arena_printf(a, "%s %lld..%lld", names, lo < g->lo ? g->lo : lo, hi > g->hi ? g->hi : hi);
+}

@@ -1,0 +1,303 @@
+/* model.h - what the parts of integrity share: tables, columns, geometry, chunks, and one side of a comparison. */
+#ifndef DBSTEP_INTEGRITY_MODEL_H
+#define DBSTEP_INTEGRITY_MODEL_H
+
+#include <stdint.h>
+
+#include "dbstep/integrity.h"
+#include "dbstep/pg.h"
+#include "dbstep/pg_pool.h"
+
+/* ---- hash families: how a value becomes 64 bits. Types of one family have equal digests for equal values. ---- */
+
+#define IT_FAMILIES(F)                                                                                                    \
+    F(NONE, "none")                                                                                                       \
+    F(INT4, "int4") F(INT8, "int8") F(TEXT, "text") F(BPCHAR, "bpchar") F(BOOL, "bool") F(FLOAT, "float")                  \
+    F(FLOAT_EQ, "float-eq") F(NUMERIC, "numeric") F(NUMERIC_EQ, "numeric-eq") F(UUID, "uuid") F(BYTEA, "bytea")           \
+    F(TIMESTAMP, "timestamp") F(TIMESTAMPTZ, "timestamptz") F(DATE, "date") F(TIME, "time") F(TIMETZ, "timetz")           \
+    F(MONEY, "money") F(INET, "inet") F(INTERVAL_EQ, "interval-eq")
+
+enum it_family {
+#define F(name, text) FAM_##name,
+    IT_FAMILIES(F)
+#undef F
+        FAM_COUNT
+};
+
+struct it_column {
+    const char *name;
+    const char *type; /* as format_type() writes it, with its modifier */
+    const char *base; /* built-in base type's name ("int4", "numeric", "_int4"), below every domain; "" for other types */
+    long long typmod; /* of the base, -1: none */
+    bool not_null;
+    const char *generated, *identity; /* pg_attribute's letters, "" for none */
+    enum it_family family;            /* how its digest is taken */
+};
+struct it_column_list {
+    struct it_column *at;
+    size_t n, cap;
+};
+
+/* A heap to read: the table itself, or a partition's leaf. */
+struct it_leaf {
+    const char *schema, *name, *oid;
+    long long bytes, filenode;
+    bool foreign, readable;
+};
+
+enum it_key_kind { KEY_NONE, KEY_RANGE, KEY_HASH };
+
+/* Which chunk a row belongs to; a function of its key alone, so that both sides and later runs agree.
+ * KEY_RANGE: key >> shift within lo..hi, IT_BELOW and IT_ABOVE outside. KEY_HASH, KEY_NONE: hash & mask. */
+struct it_geometry {
+    enum it_key_kind kind;
+    int shift;
+    long long lo, hi; /* lo > hi: the table was empty */
+    long long mask;
+    bool sums; /* digests are sums modulo 2^64, else XOR */
+};
+#define IT_BELOW INT64_MIN
+#define IT_ABOVE INT64_MAX
+enum { IT_MAX_CHUNKS = 131072 };
+
+/* Per chunk: rows, digest of the keys, and `columns` digests, each with a bit that says "no value at all" (SQL NULL). */
+struct it_chunk {
+    int64_t id;
+    uint64_t rows, keys, touched;
+};
+struct it_chunks {
+    struct arena *arena;
+    size_t n, cap, columns;
+    struct it_chunk *at;
+    uint64_t *digest; /* n * columns */
+    uint8_t *absent;  /* n * columns, 1: NULL */
+    uint32_t *slots;  /* open addressing, index + 1 */
+    size_t n_slots;
+};
+
+struct it_table {
+    const char *schema, *name, *oid, *object; /* object: "schema.name" for people */
+    const char *kind, *persistence;           /* pg_class letters */
+    long long est_rows, bytes;
+    long long inserted, updated, deleted; /* statistics counters */
+    bool readable, row_security, partition, has_children;
+    struct it_column_list columns;
+    struct str_list key; /* column names */
+    const char *key_index;
+    VEC(struct it_leaf) leaves;
+    struct it_geometry geometry;
+    struct str_list digested; /* columns whose digests are in chunks, in order; strong adds "row:1", "row:2" */
+    bool strong;
+    struct it_chunks chunks;
+    long long rows;
+    const char *skip;      /* reason why it is not compared, NULL: it is */
+    const char *skip_code; /* finding's code when the skip is one, else NULL */
+    const char *skip_message;
+};
+struct it_table_list {
+    struct it_table *at;
+    size_t n, cap;
+};
+
+/* A sequence, a constraint or an index: facts that guard the data. */
+struct it_object {
+    const char *kind, *table, *name, *definition; /* kind: sequence, constraint, index, trigger */
+    const char *state;                            /* "", "not valid", "invalid", "disabled" */
+    long long value;                              /* a sequence's last value */
+    bool has_value;
+};
+
+struct it_probe {
+    const char *family, *value;
+};
+
+/* Everything known about one end: a live database or a certificate. */
+struct it_side {
+    const char *role; /* "baseline", "source", "database" */
+    bool live;
+    struct pg_pool *pool; /* live only */
+    struct pg_identity id;
+    const char *snapshot, *lsn_start, *lsn_end; /* snapshot: pg_current_snapshot() */
+    const char *end_snapshot;
+    const char *taken_at, *tool;
+    bool bypass_rls, quiescent;
+    const char *quiescence; /* how it was judged */
+    enum integrity_strictness strictness;
+    struct it_table_list tables;
+    VEC(struct it_object) objects;
+    VEC(struct it_probe) probes;
+    VEC(struct it_leaf) other;       /* relations without rows of their own to compare: name, and reason in oid */
+    const char *root;                /* certificate's root digest */
+};
+
+/* ---- family.c ---- */
+const char *it_family_name(enum it_family f);
+enum it_family it_family_find(const char *name); /* FAM_NONE when unknown */
+enum it_family it_family_of(const struct it_column *c, enum integrity_strictness s);
+/* A family in which both types have equal digests for equal values; FAM_NONE: there is none. */
+enum it_family it_family_common(const struct it_column *a, const struct it_column *b, enum integrity_strictness s);
+bool it_family_accepts(enum it_family f, const struct it_column *c);
+/* SQL: the 64-bit hash of `value` (of column c's type) under `seed`; NULL or 0 for NULL. */
+void it_family_sql(struct str *out, enum it_family f, const struct it_column *c, const char *value, const char *seed);
+/* The statement that evaluates constants through every family: rows (family, value). */
+const char *it_probe_sql(struct arena *a);
+
+/* ---- chunks.c ---- */
+void it_chunks_init(struct it_chunks *c, struct arena *a, size_t columns, size_t expected);
+struct it_chunk *it_chunks_get(struct it_chunks *c, int64_t id);              /* made when missing */
+const struct it_chunk *it_chunks_find(const struct it_chunks *c, int64_t id); /* or NULL */
+/* Adds a slice's row; `sums` says how digests combine. NULL digests: absent[i]. */
+void it_chunks_add(struct it_chunks *c, bool sums, int64_t id, uint64_t rows, uint64_t keys, uint64_t touched, const uint64_t *digest,
+                   const uint8_t *absent);
+void it_chunks_sort(struct it_chunks *c); /* by id */
+uint64_t it_chunks_rows(const struct it_chunks *c);
+/* Decimal text of any length, signed, modulo 2^64. */
+uint64_t it_number_mod64(const char *s);
+char *it_base64(struct arena *a, const void *data, size_t n);
+bool it_base64_read(struct arena *a, const char *s, unsigned char **data, size_t *n);
+
+/* ---- catalog.c ---- */
+/* Tables, columns, keys, leaves and guarding objects, into side->tables. Marks what is skipped. */
+bool it_catalog(struct ctx *cx, struct it_side *side, const struct integrity_options *o);
+/* Sets t->skip when the options leave it out. */
+void it_scope(struct it_table *t, const struct integrity_options *o);
+const struct it_column *it_column_find(const struct it_table *t, const char *name);
+struct it_table *it_table_find(struct it_side *side, const char *schema, const char *name);
+
+/* ---- side.c ---- */
+bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *target, const char *role,
+                  const struct integrity_options *o);
+/* LSN, counters, file nodes once more: was anything written, was a table rewritten under us? Ends the snapshot. */
+bool it_side_finish(struct ctx *cx, struct it_side *side, struct integrity_report *r);
+extern const char *const it_session[];
+
+/* ---- pass.c ---- */
+/* A pass over one table of one live side. Families and geometry are the left side's; columns are this side's. */
+struct it_pass {
+    struct ctx *cx;
+    struct it_side *side;
+    struct it_table *table;
+    const struct it_geometry *geometry;
+    struct it_column_list keys, columns; /* this side's names and types, with the family to use */
+    bool strong;
+    const char *xids;       /* '{1,2}' when touched rows are counted, else NULL */
+    const int64_t *only;    /* restrict to these chunks, sorted; NULL: all */
+    size_t n_only;
+    struct it_chunks chunks;
+    struct err failed; /* code E_OK: none */
+    size_t jobs_left;
+};
+bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o, struct it_table *const *tables, size_t n);
+/* Queue the statements of a pass; pg_pools_run() does them. */
+void it_pass_queue(struct it_pass *p, long long slice_bytes);
+/* FROM … of a query in which q.s is the seed, q.kN and q.cN the columns, restricted to p->only. */
+void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf *leaf, const char *where);
+/* The chunk's expression over the row source. */
+void it_pass_chunk(struct str *sql, const struct it_pass *p);
+/* Hash of column i, and the seed, over the row source. */
+void it_pass_hash(struct str *sql, const struct it_pass *p, size_t i);
+const char *it_pass_seed(const struct it_pass *p);
+/* What a failed statement means for its table: true when the run can go on without it (sets skip texts). */
+bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e);
+char *it_chunk_text(struct arena *a, const struct it_geometry *g, const struct str_list *key, int64_t id);
+
+/* ---- certificate.c, certificate_read.c ---- */
+bool it_certificate_write(struct ctx *cx, struct it_side *side, const char *path, const char **root);
+bool it_certificate_read(struct ctx *cx, const char *path, struct it_side *side);
+
+/* ---- declare.c ---- */
+enum it_change_kind {
+    CHANGE_ADD_COLUMN, CHANGE_DROP_COLUMN, CHANGE_RENAME_COLUMN, CHANGE_COLUMN, CHANGE_ADD_TABLE, CHANGE_DROP_TABLE, CHANGE_RENAME_TABLE
+};
+struct it_change {
+    enum it_change_kind kind;
+    const char *text;                   /* as given */
+    const char *schema, *table, *column; /* schema "" : any */
+    const char *to;                     /* renamed to */
+    bool happened;
+};
+enum { LIVE_INSERTS = 1, LIVE_DELETES = 2, LIVE_ALL = 4, LIVE_COLUMN = 8 };
+struct it_live {
+    const char *text, *schema, *table, *column;
+    unsigned what;
+    bool matched;
+};
+struct it_declared {
+    VEC(struct it_change) changes;
+    VEC(struct it_live) live;
+};
+bool it_declared_parse(struct ctx *cx, const struct str_list *changes, const struct str_list *live, struct it_declared *out);
+/* The first declaration of that kind for the table (and column, when not NULL), or NULL; marks it as happened. */
+struct it_change *it_declared_find(struct it_declared *d, enum it_change_kind kind, const struct it_table *t, const char *column);
+bool it_declared_any(const struct it_declared *d, const struct it_table *t);
+unsigned it_live_table(struct it_declared *d, const struct it_table *t);
+bool it_live_column(struct it_declared *d, const struct it_table *t, const char *column);
+/* Does "schema.name" match a pattern: name or schema.name, with '*' for any run of characters? */
+bool it_name_matches(const char *pattern, const char *schema, const char *name);
+
+/* ---- pair.c ---- */
+/* A table on both sides, and what of it is compared. */
+struct it_pair {
+    struct it_table *left, *right;
+    struct it_pass left_pass, right_pass; /* left_pass only when the left is live */
+    size_t *left_digest;                  /* for each column of right_pass: index among the left's digests */
+    size_t n_left_digest;
+    struct str_list columns;              /* left names of the compared columns, as right_pass.columns */
+    uint8_t *expected;                    /* for each: its values may differ, as declared */
+    uint8_t *differs;                     /* for each: some chunk differs */
+    struct str_list added;                /* columns that are new, as declared */
+    bool comparable;
+    long long not_shown;                  /* chunks that differ and could not be looked into */
+    struct str_list uncompared;           /* "column (reason)" */
+    unsigned live;
+    struct integrity_table line;
+    int64_t *unequal;
+    size_t n_unequal;
+    bool reported;
+};
+struct it_pair_list {
+    struct it_pair *at;
+    size_t n, cap;
+};
+struct it_diff {
+    struct ctx *cx;
+    const struct integrity_options *o;
+    struct integrity_report *report;
+    struct it_side left, right, witness; /* witness.pool NULL: none */
+    struct it_declared declared;
+    struct it_pair_list pairs;
+    const char *xids;
+    long long named; /* rows named so far */
+};
+/* Which tables and columns belong together; everything undeclared becomes a finding. Fills the passes. */
+void it_pair_tables(struct it_diff *d);
+void it_pair_columns(struct it_diff *d, struct it_pair *p);
+void it_objects_compare(struct it_diff *d);
+/* Declared changes that did not happen, live writes that name nothing. */
+void it_declared_unused(struct it_diff *d);
+/* New columns that were declared: how many values are there. */
+bool it_added_columns(struct it_diff *d);
+
+/* ---- drill.c, evidence.c ---- */
+/* Name the rows of the unequal chunks, from two live sides. */
+bool it_drill(struct it_diff *d, struct it_pair *p, struct it_pass *left);
+bool it_drill_multiset(struct it_diff *d, struct it_pair *p, struct it_pass *left);
+/* Without the left's rows: what the certificate alone, and the right side's row versions, can tell. */
+bool it_evidence(struct it_diff *d, struct it_pair *p);
+/* Can the witness still show the certificate's rows? Keeps the chunks it vouches for in `pass`. */
+bool it_witness(struct it_diff *d, struct it_pair *p, struct it_pass *pass);
+/* Adds a named row to the report, unless the cap is reached, and counts it. */
+void it_row(struct it_diff *d, struct it_pair *p, const char *kind, const char *key, const char *columns, const char *before, const char *after);
+const char *it_key_shown(struct it_diff *d, const char *key);
+/* Do two chunks agree in everything this pair compares? columns (n bytes, may be NULL) marks those that differ. */
+bool it_chunk_equal(const struct it_pair *p, const struct it_chunks *l, const struct it_chunk *a, const size_t *map,
+                    const struct it_chunks *r, const struct it_chunk *b, uint8_t *columns);
+
+/* ---- report.c ---- */
+struct integrity_finding *it_finding(struct ctx *cx, struct integrity_report *r, enum integrity_severity s, const char *code,
+                                     const char *object, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+void it_proof(struct ctx *cx, struct integrity_report *r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void it_uncovered(struct ctx *cx, struct integrity_report *r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+char *it_join(struct arena *a, const struct str_list *list, const char *between);
+
+#endif

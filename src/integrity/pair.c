@@ -1,0 +1,387 @@
+/* pair.c - which tables and columns of the two sides belong together, and what is undeclared about the rest. */
+#include <string.h>
+
+#include "model.h"
+
+static void not_compared(struct it_diff *d, struct it_table *t, const char *side)
+{
+    it_uncovered(d->cx, d->report, "%s: %s", t->object, t->skip);
+    d->report->tables_uncovered++;
+    *VEC_PUSH(d->cx->arena, &d->report->tables) = (struct integrity_table){
+        .object = t->object, .status = "not compared", .note = t->skip, .key = "", .rows_left = t->rows, .rows_right = -1};
+    if (!t->skip_code)
+        return;
+    d->report->unproven = true;
+    it_finding(d->cx, d->report, INTEGRITY_WARNING, t->skip_code, t->object, "%s (%s)", t->skip_message, side)->hint =
+        "grant what is missing, or leave the table out with 'exclude_tables'";
+}
+
+static void undeclared(struct it_diff *d, const char *code, const char *object, const char *what, const char *declaration)
+{
+    it_finding(d->cx, d->report, INTEGRITY_ERROR, code, object, "%s, which was not declared", what)->hint =
+        arena_printf(d->cx->arena, "if the change means it, declare it in 'expected_changes': %s", declaration);
+}
+
+static bool is_paired(const struct it_diff *d, const struct it_table *right)
+{
+    for (size_t i = 0; i < d->pairs.n; i++)
+        if (d->pairs.at[i].right == right)
+            return true;
+    return false;
+}
+
+static void pair_left(struct it_diff *d, struct it_table *left)
+{
+    struct arena *a = d->cx->arena;
+    const char *name = left->name;
+    struct it_change *drop = it_declared_find(&d->declared, CHANGE_DROP_TABLE, left, NULL);
+    struct it_change *rename = it_declared_find(&d->declared, CHANGE_RENAME_TABLE, left, NULL);
+
+    if (!left->skip)
+        it_scope(left, d->o);
+    if (left->skip) {
+        not_compared(d, left, d->left.role);
+        return;
+    }
+    if (rename && it_table_find(&d->right, left->schema, rename->to)) {
+        rename->happened = true;
+        name = rename->to;
+    }
+    struct it_table *right = it_table_find(&d->right, left->schema, name);
+    if (!right) {
+        if (drop) {
+            drop->happened = true;
+            it_proof(d->cx, d->report, "%s was dropped, as declared%s", left->object,
+                     left->rows >= 0 ? arena_printf(a, "; it held %lld rows", left->rows) : "");
+            return;
+        }
+        undeclared(d, "table-missing", left->object, arena_printf(a, "table %s is gone", left->object),
+                   arena_printf(a, "drop table %s", left->object));
+        return;
+    }
+    if (right->skip) {
+        not_compared(d, right, d->right.role);
+        return;
+    }
+    struct it_pair *p = VEC_PUSH(a, &d->pairs);
+    p->left = left;
+    p->right = right;
+}
+
+void it_pair_tables(struct it_diff *d)
+{
+    struct arena *a = d->cx->arena;
+
+    for (size_t i = 0; i < d->left.tables.n; i++)
+        pair_left(d, &d->left.tables.at[i]);
+    for (size_t i = 0; i < d->right.tables.n; i++) {
+        struct it_table *t = &d->right.tables.at[i];
+        if (is_paired(d, t) || it_table_find(&d->left, t->schema, t->name))
+            continue;
+        if (t->skip) {
+            not_compared(d, t, d->right.role);
+            continue;
+        }
+        struct it_change *add = it_declared_find(&d->declared, CHANGE_ADD_TABLE, t, NULL);
+        if (add) {
+            add->happened = true;
+            it_proof(d->cx, d->report, "%s was added, as declared", t->object);
+            it_uncovered(d->cx, d->report, "%s: new, so there is nothing to compare it with", t->object);
+        } else {
+            undeclared(d, "table-added", t->object, arena_printf(a, "table %s is new", t->object), arena_printf(a, "add table %s", t->object));
+        }
+    }
+}
+
+/* The right side's column for a left one, after declared renames; NULL when it is not there. */
+static const struct it_column *counterpart(struct it_diff *d, struct it_pair *p, const char *name)
+{
+    struct it_change *rename = it_declared_find(&d->declared, CHANGE_RENAME_COLUMN, p->left, name);
+    const struct it_column *c = rename ? it_column_find(p->right, rename->to) : NULL;
+
+    if (c) {
+        rename->happened = true;
+        return c;
+    }
+    return it_column_find(p->right, name);
+}
+
+static void leave_column(struct it_diff *d, struct it_pair *p, const char *name, const char *why)
+{
+    *VEC_PUSH(d->cx->arena, &p->uncompared) = arena_printf(d->cx->arena, "%s (%s)", name, why);
+}
+
+/* Types differ: is it declared, and can values be compared all the same? */
+static bool type_changed(struct it_diff *d, struct it_pair *p, const struct it_column *l, const struct it_column *r)
+{
+    struct arena *a = d->cx->arena;
+    struct it_change *change = it_declared_find(&d->declared, CHANGE_COLUMN, p->left, l->name);
+
+    if (text_equal(l->type, r->type))
+        return change != NULL;
+    if (change)
+        change->happened = true;
+    else
+        undeclared(d, "column-type-changed", p->left->object,
+                   arena_printf(a, "column %s of %s was %s and is %s", l->name, p->left->object, l->type, r->type),
+                   arena_printf(a, "change column %s.%s", p->left->name, l->name));
+    return change != NULL;
+}
+
+static enum it_family family_for(struct it_diff *d, const struct it_column *l, const struct it_column *r)
+{
+    if (d->left.live)
+        return it_family_common(l, r, d->o->strictness);
+    return it_family_accepts(l->family, r) ? l->family : FAM_NONE;
+}
+
+static void add_column(struct it_diff *d, struct it_pair *p, const struct it_column *l, const struct it_column *r, enum it_family f,
+                       size_t left_digest, bool expected)
+{
+    struct arena *a = d->cx->arena;
+    struct it_column *lc = VEC_PUSH(a, &p->left_pass.columns), *rc = VEC_PUSH(a, &p->right_pass.columns);
+
+    *lc = *l;
+    *rc = *r;
+    lc->family = rc->family = f;
+    *VEC_PUSH(a, &p->columns) = l->name;
+    p->expected[p->columns.n - 1] = expected;
+    p->left_digest[p->n_left_digest++] = d->left.live ? p->columns.n - 1 : left_digest;
+}
+
+static bool add_key(struct it_diff *d, struct it_pair *p, const char *name)
+{
+    struct arena *a = d->cx->arena;
+    const struct it_column *l = it_column_find(p->left, name), *r = counterpart(d, p, name);
+
+    if (!r) {
+        undeclared(d, "column-missing", p->left->object, arena_printf(a, "key column %s of %s is gone", name, p->left->object),
+                   arena_printf(a, "rename column %s.%s=NEW", p->left->name, name));
+        return false;
+    }
+    type_changed(d, p, l, r);
+    enum it_family f = p->left->geometry.kind == KEY_RANGE ? (it_family_accepts(FAM_INT8, r) ? FAM_INT8 : FAM_NONE) : family_for(d, l, r);
+    if (f == FAM_NONE) {
+        d->report->unproven = true;
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "key-not-comparable", p->left->object,
+                   "key column %s of %s was %s and is %s: rows cannot be matched", name, p->left->object, l->type, r->type);
+        return false;
+    }
+    struct it_column *lc = VEC_PUSH(a, &p->left_pass.keys), *rc = VEC_PUSH(a, &p->right_pass.keys);
+    *lc = *l;
+    *rc = *r;
+    lc->family = rc->family = f;
+    return true;
+}
+
+/* One column of the left that is not part of the key. False: a table without a key cannot be compared without it. */
+static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_column *l, size_t digest)
+{
+    struct arena *a = d->cx->arena;
+    struct it_change *drop = it_declared_find(&d->declared, CHANGE_DROP_COLUMN, p->left, l->name);
+    const struct it_column *r = counterpart(d, p, l->name);
+
+    if (!r) {
+        if (drop) {
+            drop->happened = true;
+            leave_column(d, p, l->name, "dropped, as declared");
+        } else {
+            undeclared(d, "column-missing", p->left->object, arena_printf(a, "column %s of %s is gone", l->name, p->left->object),
+                       arena_printf(a, "drop column %s.%s", p->left->name, l->name));
+        }
+        return false;
+    }
+    if (it_live_column(&d->declared, p->left, l->name)) {
+        leave_column(d, p, l->name, "the application writes it meanwhile");
+        return false;
+    }
+    bool expected = type_changed(d, p, l, r);
+    enum it_family f = family_for(d, l, r);
+    if (f == FAM_NONE) {
+        leave_column(d, p, l->name, arena_printf(a, "was %s, is %s: their values have no common digest", l->type, r->type));
+        d->report->unproven = d->report->unproven || !expected;
+        return false;
+    }
+    add_column(d, p, l, r, f, digest, expected);
+    return true;
+}
+
+/* SHA-256 over whole rows needs whole rows: every column there, of the type it had. */
+static bool strong_possible(const struct it_diff *d, const struct it_pair *p, size_t n_left)
+{
+    bool same = p->left->strong && p->columns.n == n_left;
+    for (size_t i = 0; same && i < p->columns.n; i++)
+        same = text_equal(p->left_pass.columns.at[i].base, p->right_pass.columns.at[i].base) && !p->expected[i];
+    for (size_t i = 0; same && i < p->left_pass.keys.n; i++)
+        same = text_equal(p->left_pass.keys.at[i].base, p->right_pass.keys.at[i].base);
+    return same && (d->left.live || p->left->strong);
+}
+
+static void find_added(struct it_diff *d, struct it_pair *p)
+{
+    struct arena *a = d->cx->arena;
+
+    for (size_t i = 0; i < p->right->columns.n; i++) {
+        const struct it_column *r = &p->right->columns.at[i];
+        bool known = false;
+        for (size_t c = 0; c < p->left->columns.n && !known; c++) {
+            const struct it_column *other = counterpart(d, p, p->left->columns.at[c].name);
+            known = other == r;
+        }
+        if (known)
+            continue;
+        struct it_change *add = it_declared_find(&d->declared, CHANGE_ADD_COLUMN, p->left, r->name);
+        if (add) {
+            add->happened = true;
+            *VEC_PUSH(a, &p->added) = r->name;
+        } else {
+            undeclared(d, "column-added", p->left->object, arena_printf(a, "column %s of %s is new", r->name, p->left->object),
+                       arena_printf(a, "add column %s.%s", p->left->name, r->name));
+        }
+    }
+}
+
+void it_pair_columns(struct it_diff *d, struct it_pair *p)
+{
+    struct arena *a = d->cx->arena;
+    struct it_table *l = p->left;
+    size_t n = l->columns.n;
+    bool complete = true;
+
+    p->live = it_live_table(&d->declared, l);
+    p->left_digest = arena_array(a, n + 2, sizeof *p->left_digest);
+    p->expected = arena_array(a, n + 2, 1);
+    p->differs = arena_array(a, n + 2, 1);
+    p->left_pass = (struct it_pass){.cx = d->cx, .side = &d->left, .table = l, .geometry = &l->geometry};
+    p->right_pass = (struct it_pass){.cx = d->cx, .side = &d->right, .table = p->right, .geometry = &l->geometry, .xids = d->xids};
+    p->line = (struct integrity_table){.object = l->object, .rows_left = l->rows, .rows_right = -1, .note = "", .status = "not compared"};
+    p->line.key = l->key.n ? it_join(a, &l->key, ", ") : "none: rows as a multiset";
+    p->comparable = true;
+
+    if (d->left.live) { /* a certificate lists what it digested; a live table everything that is not its key */
+        for (size_t c = 0; c < n; c++) {
+            bool key = false;
+            for (size_t k = 0; k < l->key.n; k++)
+                key = key || text_equal(l->key.at[k], l->columns.at[c].name);
+            if (!key)
+                *VEC_PUSH(a, &l->digested) = l->columns.at[c].name;
+        }
+    }
+    for (size_t k = 0; k < l->key.n; k++)
+        p->comparable = add_key(d, p, l->key.at[k]) && p->comparable;
+    for (size_t c = 0; c < l->digested.n; c++)
+        complete = map_column(d, p, it_column_find(l, l->digested.at[c]), c) && complete;
+    find_added(d, p);
+    p->left_pass.strong = p->right_pass.strong = strong_possible(d, p, l->digested.n);
+    if (p->right_pass.strong) {
+        size_t first = d->left.live ? p->columns.n : l->digested.n;
+        first = l->geometry.kind == KEY_NONE ? 0 : first;
+        p->left_digest[p->n_left_digest++] = first;
+        p->left_digest[p->n_left_digest++] = first + 1;
+    }
+    if (l->geometry.kind == KEY_NONE && !complete && !d->left.live) {
+        p->comparable = false;
+        d->report->unproven = true;
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "multiset-not-comparable", l->object,
+                   "%s has no key, so the certificate holds whole rows only, and some of its columns cannot be compared any more", l->object)
+            ->hint = "compare with the live database ('source_db_url'), or give the table a primary key";
+    }
+}
+
+/* ---- what guards the data ---- */
+
+static const struct it_object *find_object(const struct it_side *s, const char *kind, const char *table, const char *name)
+{
+    for (size_t i = 0; i < s->objects.n; i++) {
+        const struct it_object *o = &s->objects.at[i];
+        if (text_equal(o->kind, kind) && text_equal(o->name, name) && text_equal(o->table, table))
+            return o;
+    }
+    return NULL;
+}
+
+static bool in_scope(const struct it_diff *d, const char *object)
+{
+    for (size_t i = 0; i < d->pairs.n; i++)
+        if (text_equal(d->pairs.at[i].left->object, object))
+            return true;
+    return false;
+}
+
+static void compare_object(struct it_diff *d, const struct it_object *l)
+{
+    const struct it_object *r = find_object(&d->right, l->kind, l->table, l->name);
+
+    if (text_equal(l->kind, "sequence")) {
+        if (r && l->has_value && (!r->has_value || r->value < l->value) && r->value >= 0)
+            it_finding(d->cx, d->report, INTEGRITY_ERROR, "sequence-backwards", l->name,
+                       "sequence %s stood at %lld and stands at %lld: it will give numbers a second time", l->name, l->value, r->value);
+        return;
+    }
+    if (!text_equal(l->kind, "constraint") || !in_scope(d, l->table))
+        return;
+    const struct it_table t = {.schema = arena_strndup(d->cx->arena, l->table, strcspn(l->table, ".")),
+                               .name = strchr(l->table, '.') ? strchr(l->table, '.') + 1 : l->table};
+    if (!r && !it_declared_any(&d->declared, &t))
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-missing", l->table, "constraint %s of %s is gone: %s", l->name, l->table,
+                   l->definition);
+    else if (r && !*l->state && *r->state)
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-not-valid", l->table, "constraint %s of %s is not validated any more", l->name,
+                   l->table);
+}
+
+void it_objects_compare(struct it_diff *d)
+{
+    for (size_t i = 0; i < d->left.objects.n; i++)
+        compare_object(d, &d->left.objects.at[i]);
+    for (size_t i = 0; i < d->right.objects.n; i++) {
+        const struct it_object *r = &d->right.objects.at[i];
+        bool bad = text_equal(r->kind, "index") || text_equal(r->kind, "trigger");
+        if (!bad || find_object(&d->left, r->kind, r->table, r->name) || !in_scope(d, r->table))
+            continue;
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, text_equal(r->kind, "index") ? "index-invalid" : "trigger-disabled", r->table,
+                   "%s %s of %s is %s, and was not before", r->kind, r->name, r->table, r->state);
+    }
+}
+
+void it_declared_unused(struct it_diff *d)
+{
+    for (size_t i = 0; i < d->declared.changes.n; i++) {
+        const struct it_change *c = &d->declared.changes.at[i];
+        if (!c->happened)
+            it_finding(d->cx, d->report, INTEGRITY_WARNING, "declared-change-missing", c->table, "declared, but it did not happen: %s", c->text)
+                ->hint = "was the change deployed here, and is the name right?";
+    }
+    for (size_t i = 0; i < d->declared.live.n; i++) {
+        const struct it_live *l = &d->declared.live.at[i];
+        bool matched = l->matched;
+        for (size_t k = 0; k < d->declared.live.n; k++) /* "a.b" was tried as table.column and as schema.table */
+            matched = matched || (d->declared.live.at[k].text == l->text && d->declared.live.at[k].matched);
+        if (!matched && (i + 1 == d->declared.live.n || d->declared.live.at[i + 1].text != l->text))
+            it_finding(d->cx, d->report, INTEGRITY_WARNING, "live-write-unknown", NULL, "'live_writes' names nothing that is compared: %s", l->text);
+    }
+}
+
+bool it_added_columns(struct it_diff *d)
+{
+    struct ctx *cx = d->cx;
+    struct pg *pg = pg_pool_first(d->right.pool);
+
+    for (size_t i = 0; i < d->pairs.n; i++) {
+        const struct it_pair *p = &d->pairs.at[i];
+        if (!p->added.n || p->right->skip)
+            continue;
+        struct str sql = str_new(cx->arena);
+        str_add(&sql, "SELECT count(*)");
+        for (size_t c = 0; c < p->added.n; c++)
+            str_addf(&sql, ", count(%s)", pg_ident(cx, pg, p->added.at[c]));
+        str_addf(&sql, " FROM %s%s", *p->right->kind == 'p' ? "" : "ONLY ", pg_qualified(cx, pg, p->right->schema, p->right->name));
+        PG_ROWS_AUTO rows = {.n = 0};
+        if (!pg_query(cx, pg, &rows, sql.s, 0, NULL))
+            return false;
+        for (size_t c = 0; c < p->added.n; c++)
+            it_proof(cx, d->report, "%s.%s was added, as declared: %lld of %lld rows have a value, %lld are NULL", p->right->object,
+                     p->added.at[c], pg_int(&rows, 0, (int)c + 1), pg_int(&rows, 0, 0), pg_int(&rows, 0, 0) - pg_int(&rows, 0, (int)c + 1));
+    }
+    return true;
+}

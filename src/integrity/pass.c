@@ -1,0 +1,325 @@
+/* pass.c - one pass over a table: the statement, its slices, and the digests that come back; see model.h and integrity.h. */
+#include <string.h>
+
+#include "model.h"
+
+enum { PAGE = 8192 };
+static const long long LEAST_SLICE = 32LL << 20;
+
+/* ---- the row source: "q" with k1…, c1…, s (the seed), x (xmin), w (SHA-256 of the row) ---- */
+
+static uint64_t splitmix(uint64_t x)
+{
+    x += 0x9E3779B97F4A7C15u;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return x ^ (x >> 31);
+}
+
+static const char *column_ref(const struct it_pass *p, const char *name)
+{
+    return arena_printf(p->cx->arena, "t.%s", pg_ident(p->cx, pg_pool_first(p->side->pool), name));
+}
+
+/* The hash of a row without a key: XOR of its columns' hashes, each under its own seed and with its own value for NULL. It is mixed once more
+ * before it is summed: sums of plain XORs would not see two rows exchange parts. A balanced tree, so that 1600 columns nest 11 deep. */
+static void multiset_hash(struct str *sql, const struct it_pass *p, size_t from, size_t to)
+{
+    if (to - from > 1) {
+        size_t middle = from + (to - from) / 2;
+        str_addc(sql, '(');
+        multiset_hash(sql, p, from, middle);
+        str_add(sql, " # ");
+        multiset_hash(sql, p, middle, to);
+        str_addc(sql, ')');
+    } else if (to > from) {
+        const struct it_column *c = &p->columns.at[from];
+        char seed[32];
+        snprintf(seed, sizeof seed, "'%lld'", (long long)splitmix(from + 1));
+        str_add(sql, "coalesce(");
+        it_family_sql(sql, c->family, c, column_ref(p, c->name), seed);
+        str_addf(sql, ", '%lld'::bigint)", (long long)splitmix(~(uint64_t)from));
+    } else {
+        str_add(sql, "0::bigint");
+    }
+}
+
+static void seed_sql(struct str *sql, const struct it_pass *p)
+{
+    if (p->geometry->kind == KEY_NONE) {
+        multiset_hash(sql, p, 0, p->columns.n);
+        return;
+    }
+    if (p->geometry->kind == KEY_RANGE) {
+        str_addf(sql, "%s::bigint", column_ref(p, p->keys.at[0].name));
+        return;
+    }
+    const char *seed = "0";
+    for (size_t i = 0; i < p->keys.n; i++) {
+        struct str next = str_new(p->cx->arena);
+        it_family_sql(&next, p->keys.at[i].family, &p->keys.at[i], column_ref(p, p->keys.at[i].name), seed);
+        seed = next.s;
+    }
+    str_add(sql, seed);
+}
+
+/* A value as it goes into the whole row's SHA-256: types of one's own carry OIDs in their binary form, so they go as text. */
+static void strong_value(struct str *sql, const struct it_pass *p, const struct it_column *c)
+{
+    str_add(sql, column_ref(p, c->name));
+    if (c->family == FAM_TEXT)
+        str_add(sql, "::text");
+}
+
+static void strong_row(struct str *sql, const struct it_pass *p)
+{
+    str_add(sql, ", encode(sha256(record_send(row(");
+    for (size_t i = 0; i < p->keys.n + p->columns.n; i++) {
+        str_add(sql, i ? ", " : "");
+        strong_value(sql, p, i < p->keys.n ? &p->keys.at[i] : &p->columns.at[i - p->keys.n]);
+    }
+    str_add(sql, "))), 'hex') AS w");
+}
+
+static bool outside(const struct it_geometry *g, int64_t id)
+{
+    return (id == IT_ABOVE && g->hi >> g->shift != id) || (id == IT_BELOW && g->lo >> g->shift != id);
+}
+
+/* The restricting chunks as arrays of key ranges, neighbours joined. Returns their number. */
+static size_t ranges(const struct it_pass *p, struct str *los, struct str *his)
+{
+    const struct it_geometry *g = p->geometry;
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_only; i++) {
+        int64_t id = p->only[i];
+        long long lo, hi;
+        if (outside(g, id)) {
+            if (id == IT_ABOVE && g->hi == INT64_MAX)
+                continue;
+            lo = id == IT_BELOW ? INT64_MIN : g->lo > g->hi ? 0 : g->hi + 1;
+            hi = id == IT_BELOW ? g->lo - 1 : INT64_MAX;
+        } else {
+            size_t last = i;
+            while (last + 1 < p->n_only && p->only[last + 1] == p->only[last] + 1 && !outside(g, p->only[last + 1]))
+                last++;
+            lo = (long long)((uint64_t)id << g->shift);
+            hi = (long long)(((uint64_t)p->only[last] << g->shift) + ((UINT64_C(1) << g->shift) - 1));
+            lo = lo < g->lo ? g->lo : lo;
+            hi = hi > g->hi ? g->hi : hi;
+            i = last;
+        }
+        str_addf(los, "%s%lld", n ? "," : "", lo);
+        str_addf(his, "%s%lld", n ? "," : "", hi);
+        n++;
+    }
+    return n;
+}
+
+static bool by_index(const struct it_pass *p)
+{
+    return p->only && p->geometry->kind == KEY_RANGE && p->table->key.n && text_equal(p->table->key.at[0], p->keys.at[0].name);
+}
+
+void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf *leaf, const char *where)
+{
+    struct pg *pg = pg_pool_first(p->side->pool);
+    bool index = by_index(p), whole = !leaf && *p->table->kind == 'p';
+
+    if (index) {
+        struct str los = str_new(p->cx->arena), his = str_new(p->cx->arena);
+        ranges(p, &los, &his);
+        str_addf(sql, " FROM unnest('{%s}'::bigint[], '{%s}'::bigint[]) r(lo, hi) CROSS JOIN LATERAL (SELECT ", los.s, his.s);
+    } else {
+        str_add(sql, " FROM (SELECT ");
+    }
+    for (size_t i = 0; i < p->keys.n; i++)
+        str_addf(sql, "%s AS k%zu, ", column_ref(p, p->keys.at[i].name), i + 1);
+    for (size_t i = 0; i < p->columns.n; i++)
+        str_addf(sql, "%s AS c%zu, ", column_ref(p, p->columns.at[i].name), i + 1);
+    if (p->xids)
+        str_add(sql, "t.xmin AS x, ");
+    seed_sql(sql, p);
+    str_add(sql, " AS s");
+    if (p->strong)
+        strong_row(sql, p);
+    str_addf(sql, " FROM %s%s t", whole ? "" : "ONLY ",
+             pg_qualified(p->cx, pg, leaf ? leaf->schema : p->table->schema, leaf ? leaf->name : p->table->name));
+    if (*where)
+        str_addf(sql, " WHERE %s", where);
+    if (index)
+        str_addf(sql, " %s %s BETWEEN r.lo AND r.hi", *where ? "AND" : "WHERE", column_ref(p, p->keys.at[0].name));
+    /* OFFSET 0 keeps the subquery apart, so that the seed is computed once a row and not once a column. */
+    str_add(sql, index || p->strong || p->geometry->kind != KEY_RANGE ? " OFFSET 0) q" : ") q");
+    if (p->only && !index) {
+        str_add(sql, " WHERE (");
+        it_pass_chunk(sql, p);
+        str_add(sql, ") = ANY ('{");
+        for (size_t i = 0; i < p->n_only; i++)
+            str_addf(sql, "%s%lld", i ? "," : "", (long long)p->only[i]);
+        str_add(sql, "}'::bigint[])");
+    }
+}
+
+void it_pass_chunk(struct str *sql, const struct it_pass *p)
+{
+    const struct it_geometry *g = p->geometry;
+    if (g->kind != KEY_RANGE)
+        str_addf(sql, "q.s & '%lld'::bigint", g->mask);
+    else
+        str_addf(sql,
+                 "CASE WHEN q.s BETWEEN '%lld' AND '%lld' THEN q.s >> %d WHEN q.s > '%lld' THEN '9223372036854775807'::bigint "
+                 "ELSE '-9223372036854775808'::bigint END",
+                 g->lo, g->hi, g->shift, g->hi);
+}
+
+void it_pass_hash(struct str *sql, const struct it_pass *p, size_t i)
+{
+    it_family_sql(sql, p->columns.at[i].family, &p->columns.at[i], arena_printf(p->cx->arena, "q.c%zu", i + 1), "q.s");
+}
+
+const char *it_pass_seed(const struct it_pass *p)
+{
+    /* The key's own digest: a key is not yet mixed, a multiset's row hash must be mixed again, a hash of several columns is one. */
+    return p->geometry->kind == KEY_HASH ? "q.s" : "hashint8extended(q.s, hashint4extended((q.s >> 32)::int, 7))";
+}
+
+static const char *statement(const struct it_pass *p, const struct it_leaf *leaf, const char *where)
+{
+    const char *aggregate = p->geometry->sums ? "sum" : "bit_xor";
+    struct str sql = str_new(p->cx->arena);
+
+    str_add(&sql, "SELECT ");
+    it_pass_chunk(&sql, p);
+    str_addf(&sql, ", count(*), %s(%s), ", aggregate, it_pass_seed(p));
+    if (p->xids)
+        str_addf(&sql, "count(*) FILTER (WHERE q.x = ANY ('%s'::xid[]))", p->xids);
+    else
+        str_add(&sql, "0");
+    for (size_t i = 0; p->geometry->kind != KEY_NONE && i < p->columns.n; i++) {
+        str_addf(&sql, ", %s(", aggregate);
+        it_pass_hash(&sql, p, i);
+        str_addc(&sql, ')');
+    }
+    if (p->strong)
+        str_addf(&sql, ", %s(('x' || substr(q.w, 1, 16))::bit(64)::bigint), %s(('x' || substr(q.w, 17, 16))::bit(64)::bigint)", aggregate,
+                 aggregate);
+    it_pass_from(&sql, p, leaf, where);
+    str_add(&sql, " GROUP BY 1");
+    return sql.s;
+}
+
+/* ---- running it ---- */
+
+static bool take(struct ctx *cx, void *user, const struct pg_rows *rows, const struct err *failed)
+{
+    struct it_pass *p = user;
+    struct arena_mark mark;
+    size_t n = p->chunks.columns;
+
+    p->jobs_left--;
+    if (failed) {
+        if (!p->failed.code)
+            p->failed = *failed;
+        return it_table_failed(cx, p->table, failed);
+    }
+    uint64_t stack_digest[64], *digest = n <= COUNT(stack_digest) ? stack_digest : NULL;
+    uint8_t stack_absent[COUNT(stack_digest)], *absent = digest ? stack_absent : NULL;
+    struct arena scratch = {0};
+    mark = arena_mark(&scratch);
+    if (!digest) {
+        digest = arena_array(&scratch, n, sizeof *digest);
+        absent = arena_array(&scratch, n, 1);
+    }
+    for (int r = 0; r < rows->n; r++) {
+        for (size_t i = 0; i < n; i++) {
+            absent[i] = pg_null(rows, r, 4 + (int)i);
+            digest[i] = absent[i] ? 0 : it_number_mod64(pg_text(rows, r, 4 + (int)i));
+        }
+        it_chunks_add(&p->chunks, p->geometry->sums, pg_int(rows, r, 0), (uint64_t)pg_int(rows, r, 1), it_number_mod64(pg_text(rows, r, 2)),
+                      (uint64_t)pg_int(rows, r, 3), digest, absent);
+    }
+    arena_reset(&scratch, mark);
+    return true;
+}
+
+static void add_job(struct it_pass *p, const struct it_leaf *leaf, const char *where)
+{
+    p->jobs_left++;
+    pg_pool_add(p->side->pool, statement(p, leaf, where), 0, NULL, take, p);
+}
+
+static void slice_leaf(struct it_pass *p, const struct it_leaf *leaf, long long slice_bytes)
+{
+    long long connections = pg_pool_size(p->side->pool), share = leaf->bytes / (connections * 4);
+    long long slice = connections < 2 || share > slice_bytes ? slice_bytes : share < LEAST_SLICE ? LEAST_SLICE : share;
+
+    /* Before 14 a condition on ctid does not limit what is scanned. */
+    if (leaf->bytes <= slice || pg_version(pg_pool_first(p->side->pool)) < 140000 || p->only) {
+        add_job(p, leaf, "");
+        return;
+    }
+    long long pages = slice / PAGE, from = 0;
+    for (; (from + pages) * PAGE < leaf->bytes; from += pages)
+        add_job(p, leaf, arena_printf(p->cx->arena, "t.ctid >= '(%lld,0)' AND t.ctid < '(%lld,0)'", from, from + pages));
+    /* Open at the end: the heap may have grown since its size was read. */
+    add_job(p, leaf, arena_printf(p->cx->arena, "t.ctid >= '(%lld,0)'", from));
+}
+
+void it_pass_queue(struct it_pass *p, long long slice_bytes)
+{
+    size_t digests = (p->geometry->kind == KEY_NONE ? 0 : p->columns.n) + (p->strong ? 2 : 0);
+    size_t expected = p->geometry->kind == KEY_RANGE ? (size_t)((p->geometry->hi >> p->geometry->shift) - (p->geometry->lo >> p->geometry->shift)) + 2
+                                                     : (size_t)p->geometry->mask + 1;
+    bool leaves_readable = true;
+
+    if (p->geometry->kind == KEY_RANGE && p->geometry->lo > p->geometry->hi)
+        expected = 2;
+    it_chunks_init(&p->chunks, p->cx->arena, digests, p->only ? p->n_only : expected);
+    for (size_t l = 0; l < p->table->leaves.n; l++)
+        leaves_readable = leaves_readable && (p->table->leaves.at[l].readable || p->table->leaves.at[l].foreign);
+    if (by_index(p) || !leaves_readable) {
+        add_job(p, NULL, "");
+        return;
+    }
+    for (size_t l = 0; l < p->table->leaves.n; l++)
+        if (!p->table->leaves.at[l].foreign)
+            slice_leaf(p, &p->table->leaves.at[l], slice_bytes);
+}
+
+bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e)
+{
+    const char *state = e->sqlstate;
+
+    /* Lost connections, time-outs and interruptions end the run: what follows would meet the same. */
+    if (e->code == E_INTERRUPTED || e->code == E_TIMEOUT || e->code == E_UNREACHABLE || text_starts(state, "08") || text_starts(state, "57") ||
+        text_starts(state, "53")) {
+        struct err copy = *e;
+        snprintf(copy.message, sizeof copy.message, "reading table %.200s failed: %.700s", t->object, e->message);
+        err_clear(cx);
+        cx->err = copy;
+        return false;
+    }
+    if (t->skip)
+        return true;
+    if (text_equal(state, "42501") && (strstr(e->detail, "row-level security") || strstr(e->message, "row-level security"))) {
+        t->skip = "row-level security hides rows from this role";
+        t->skip_code = "row-security";
+    } else if (text_equal(state, "42501")) {
+        t->skip = "no permission to read it";
+        t->skip_code = "permission-denied";
+    } else if (text_equal(state, "42P01") || text_equal(state, "42703") || text_equal(state, "3F000") || text_equal(state, "XX000")) {
+        t->skip = "dropped or altered while it was read";
+        t->skip_code = "table-vanished";
+    } else if (text_equal(state, "55P03")) {
+        t->skip = "locked by another session";
+        t->skip_code = "table-locked";
+    } else {
+        t->skip = "it cannot be read";
+        t->skip_code = "table-unreadable";
+    }
+    t->skip_message = arena_printf(cx->arena, "table %s was not compared, %s: %s%s%s", t->object, t->skip, e->message, *e->detail ? "; " : "",
+                                   e->detail);
+    return true;
+}

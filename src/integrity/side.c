@@ -1,0 +1,137 @@
+/* side.c - opening a database for comparison, and judging at the end whether it stood still. */
+#include <string.h>
+
+#include "dbstep/log.h"
+#include "model.h"
+#include "sql.h"
+
+/* enable_sort off: the planner would sort wide rows for the grouping, at twice the cost. row_security off: a policy raises an error instead of
+ * hiding rows. The rest pins how values are written. */
+const char *const it_session[] = {
+    "SET enable_sort = off",
+    "SET jit = off",
+    "SET max_parallel_workers_per_gather = 0",
+    "SET work_mem = '256MB'",
+    "SET row_security = off",
+    "SET search_path = ''",
+    "SET TimeZone = 'UTC'",
+    "SET DateStyle = 'ISO, MDY'",
+    "SET IntervalStyle = 'postgres'",
+    "SET extra_float_digits = 3",
+    "SET bytea_output = 'hex'",
+    "SET lc_monetary = 'C'",
+    "SET xmloption = 'content'",
+    "SET default_transaction_read_only = on",
+    "SET idle_in_transaction_session_timeout = 0",
+    NULL,
+};
+
+/* A number of pg_snapshot's text "xmin:xmax:xip,xip". */
+static bool nothing_in_progress(const char *snapshot)
+{
+    size_t n = strlen(snapshot);
+    return n && snapshot[n - 1] == ':';
+}
+
+static bool probe(struct ctx *cx, struct it_side *side)
+{
+    PG_ROWS_AUTO rows = {.n = 0};
+    if (!pg_query(cx, pg_pool_first(side->pool), &rows, it_probe_sql(cx->arena), 0, NULL))
+        return false;
+    for (int i = 0; i < rows.n; i++)
+        *VEC_PUSH(cx->arena, &side->probes) = (struct it_probe){.family = arena_strdup(cx->arena, pg_text(&rows, i, 0)),
+                                                                .value = arena_strdup(cx->arena, pg_text(&rows, i, 1))};
+    return true;
+}
+
+bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *target, const char *role,
+                  const struct integrity_options *o)
+{
+    struct pg_pool_options p = {
+        .connection = {.role = role,
+                       .application_name = o->application_name,
+                       .statement_timeout_ms = o->statement_timeout_ms,
+                       .lock_timeout_ms = o->lock_timeout_ms},
+        .size = o->connections,
+        .snapshot = true,
+        .session_sql = it_session,
+    };
+    side->role = role;
+    side->live = true;
+    side->strictness = o->strictness;
+    if (!pg_pool_open(cx, target, &p, &side->pool))
+        return false;
+
+    struct pg *pg = pg_pool_first(side->pool);
+    PG_ROWS_AUTO rows = {.n = 0};
+    if (!pg_identify(cx, pg, &side->id) || !pg_query(cx, pg, &rows, sql_integrity_state, 0, NULL))
+        return false;
+    side->snapshot = arena_strdup(cx->arena, pg_text(&rows, 0, 0));
+    side->lsn_start = arena_strdup(cx->arena, pg_text(&rows, 0, 1));
+    side->bypass_rls = pg_bool(&rows, 0, 2);
+    side->taken_at = clock_rfc3339(cx->arena, clock_wall_ms());
+    if (pg_version(pg) < 140000 && !o->sums) {
+        fail(cx, E_INPUT, "%s runs PostgreSQL %s, which has no bit_xor aggregate", pg_where(pg), side->id.server_version);
+        err_hint(cx, "set aggregate=sum, for the baseline as well");
+        return false;
+    }
+    return probe(cx, side) && it_catalog(cx, side, o);
+}
+
+/* Was a table's file replaced since the catalogue was read? Then the snapshot may have seen it empty. */
+static bool check_rewrites(struct ctx *cx, struct it_side *side, struct integrity_report *r)
+{
+    struct str oids = str_new(cx->arena);
+    for (size_t i = 0; i < side->tables.n; i++)
+        for (size_t l = 0; !side->tables.at[i].skip && l < side->tables.at[i].leaves.n; l++)
+            str_addf(&oids, "%s%s", oids.len ? "," : "{", side->tables.at[i].leaves.at[l].oid);
+    if (!oids.len)
+        return true;
+    str_addc(&oids, '}');
+
+    PG_ROWS_AUTO rows = {.n = 0};
+    const char *const params[] = {oids.s};
+    if (!pg_query(cx, pg_pool_first(side->pool), &rows, sql_integrity_filenodes, 1, params))
+        return false;
+    int at = 0;
+    for (size_t i = 0; i < side->tables.n; i++) {
+        struct it_table *t = &side->tables.at[i];
+        bool rewritten = false;
+        for (size_t l = 0; !t->skip && l < t->leaves.n; l++, at++)
+            rewritten = rewritten || (at < rows.n && pg_int(&rows, at, 0) != t->leaves.at[l].filenode);
+        if (!rewritten)
+            continue;
+        t->skip = "rewritten while it was read";
+        r->unproven = true;
+        it_finding(cx, r, INTEGRITY_WARNING, "table-rewritten", t->object,
+                   "table %s of the %s was truncated, rewritten or dropped while it was read; what was seen of it proves nothing", t->object,
+                   side->role)
+            ->hint = "run again when no other schema change is under way";
+    }
+    return true;
+}
+
+bool it_side_finish(struct ctx *cx, struct it_side *side, struct integrity_report *r)
+{
+    struct pg *pg = pg_pool_first(side->pool);
+    PG_ROWS_AUTO rows = {.n = 0};
+
+    if (!check_rewrites(cx, side, r))
+        return false;
+    /* The snapshot has served; what the server shows now tells whether anything was written meanwhile. */
+    if (!pg_exec(cx, pg, "COMMIT") || !pg_query(cx, pg, &rows, sql_integrity_state, 0, NULL))
+        return false;
+    side->end_snapshot = arena_strdup(cx->arena, pg_text(&rows, 0, 0));
+    side->lsn_end = arena_strdup(cx->arena, pg_text(&rows, 0, 1));
+    side->quiescent = text_equal(side->snapshot, side->end_snapshot) && nothing_in_progress(side->snapshot);
+    if (side->quiescent)
+        side->quiescence = "proven: no transaction that writes was under way at the start or began until the end";
+    else if (side->id.in_recovery && text_equal(side->lsn_start, side->lsn_end))
+        side->quiescence = "proven: the standby replayed nothing meanwhile", side->quiescent = true;
+    else
+        side->quiescence = "not proven: transactions that write ran meanwhile on this server";
+    if (pg_pool_size(side->pool) > r->connections_used)
+        r->connections_used = pg_pool_size(side->pool);
+    log_debug("%s: quiescence %s", side->role, side->quiescence);
+    return true;
+}

@@ -1,0 +1,75 @@
+/* integrity_common.c - see integrity_common.h. */
+#include "integrity_common.h"
+
+void integrity_fill_options(const struct integrity_config *c, struct integrity_options *o)
+{
+    *o = (struct integrity_options){
+        .connections = (int)c->connections,
+        .strictness = (enum integrity_strictness)c->strictness,
+        .chunk_rows = c->chunk_rows,
+        .slice_bytes = c->slice_size,
+        .statement_timeout_ms = c->statement_timeout,
+        .lock_timeout_ms = c->lock_timeout,
+        .tables = &c->tables,
+        .exclude_tables = &c->exclude_tables,
+        .sums = c->aggregate == 1,
+    };
+}
+
+static const char *count(struct arena *a, long long n)
+{
+    return n < 0 ? "" : text_group_digits(a, n);
+}
+
+static void tables(struct run *run, const struct integrity_report *r)
+{
+    struct arena *a = run->cx->arena;
+    struct result_table *t = result_table(run->result, "Tables",
+                                          "table|verdict|#rows before|#rows now|#columns|#chunks|#unequal|#missing|#extra|#changed|note");
+    for (size_t i = 0; i < r->tables.n; i++) {
+        const struct integrity_table *l = &r->tables.at[i];
+        const char *const cells[] = {
+            l->object,          l->status,         count(a, l->rows_left), count(a, l->rows_right),      count(a, l->columns),
+            count(a, l->chunks), count(a, l->chunks_unequal), count(a, l->missing), count(a, l->extra), count(a, l->changed),
+            l->note ? l->note : "",
+        };
+        result_row(run->result, t, cells);
+    }
+    if (!r->rows.n)
+        return;
+    bool values = false;
+    for (size_t i = 0; i < r->rows.n; i++)
+        values = values || r->rows.at[i].before || r->rows.at[i].after;
+    t = result_table(run->result, "Differing rows", values ? "table|difference|key|columns|before|after" : "table|difference|key|columns");
+    for (size_t i = 0; i < r->rows.n; i++) {
+        const struct integrity_row *w = &r->rows.at[i];
+        const char *const cells[] = {w->object, w->kind, w->key, w->columns, w->before ? w->before : "", w->after ? w->after : ""};
+        result_row(run->result, t, cells);
+    }
+}
+
+void integrity_to_result(struct run *run, const struct integrity_report *r)
+{
+    static const enum verdict verdicts[] = {
+        [INTEGRITY_PASS] = VERDICT_PASS, [INTEGRITY_FAIL] = VERDICT_FAIL, [INTEGRITY_INCONCLUSIVE] = VERDICT_INCONCLUSIVE};
+    struct result *out = run->result;
+
+    for (size_t i = 0; i < r->findings.n; i++) {
+        const struct integrity_finding *f = &r->findings.at[i];
+        struct finding *g = result_finding(out, (enum severity)f->severity, f->code, "%s", f->message);
+        g->object = f->object;
+        g->hint = f->hint;
+    }
+    tables(run, r);
+    for (size_t i = 0; i < r->proofs.n; i++)
+        result_proof(out, "%s", r->proofs.at[i]);
+    for (size_t i = 0; i < r->uncovered.n; i++)
+        result_uncovered(out, "%s", r->uncovered.at[i]);
+    result_output_int(out, "tables_compared", r->tables_compared);
+    result_output_int(out, "tables_uncovered", r->tables_uncovered);
+    result_output_int(out, "rows_compared", r->rows_compared);
+    result_output_int(out, "columns_compared", r->columns_compared);
+    result_output_int(out, "max_connections_used", r->connections_used);
+    result_output(out, "root_digest", r->root_digest ? r->root_digest : "");
+    result_verdict(out, verdicts[integrity_verdict(r)]);
+}

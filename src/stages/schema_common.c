@@ -1,0 +1,106 @@
+/* schema_common.c - from inputs to an open changelog and history; see schema_common.h. */
+#include "schema_common.h"
+
+#include <string.h>
+
+#include "dbstep/files.h"
+#include "dbstep/inputs.h"
+#include "dbstep/redact.h"
+
+/* Liquibase finds environment variables by any spelling of their name; the exact one first. */
+static const char *environment(void *user, const char *name)
+{
+    struct env env = *(const struct env *)user;
+    const char *exact = env_get(env, name);
+    size_t n = strlen(name);
+    if (exact || !n)
+        return exact;
+    for (const char *const *v = env.vars; v && *v; v++)
+        if (strncasecmp(*v, name, n) == 0 && (*v)[n] == '=' && (*v)[n + 1])
+            return *v + n + 1;
+    return NULL;
+}
+
+static bool check(struct ctx *cx, const struct schema_config *c)
+{
+    for (size_t i = 0; i < c->parameters.n; i++) {
+        const char *eq = strchr(c->parameters.at[i], '=');
+        if (eq && eq > c->parameters.at[i])
+            continue;
+        fail(cx, E_INPUT, "'%s' in parameters is not of the form key=value", c->parameters.at[i]);
+        err_hint(cx, "values with commas in them: give the list one per line or as a JSON array");
+        return false;
+    }
+    const char *fault = expression_fault(c->labels);
+    if (fault)
+        return fail(cx, E_INPUT, "the expression '%s' in labels is malformed: %s", c->labels, fault);
+    return true;
+}
+
+bool schema_open(struct run *run, const struct schema_config *c, struct changelog *log, struct deploy **d)
+{
+    struct ctx *cx = run->cx;
+    struct env *env = ARENA_NEW(cx->arena, struct env);
+    *env = env_process();
+    struct changelog_source source = {.file = c->changelog_file,
+                                      .search_path = &c->search_path,
+                                      .parameters = &c->parameters,
+                                      .environment = environment,
+                                      .environment_user = env,
+                                      .contexts = c->contexts,
+                                      .labels = c->labels};
+    struct deploy_options options = {.split = (enum split_mode)c->split,
+                                     .contexts = c->contexts,
+                                     .labels = c->labels,
+                                     .count = c->count,
+                                     .tag = c->tag,
+                                     .tag_before = c->tag_before,
+                                     .lock_wait_ms = c->lock_wait,
+                                     .lock_timeout_ms = c->lock_timeout,
+                                     .lock_retries = c->lock_retries,
+                                     .statement_timeout_ms = c->statement_timeout,
+                                     .default_schema = c->default_schema_name,
+                                     .history_schema = c->liquibase_schema_name,
+                                     .history_table = c->database_changelog_table_name,
+                                     .lock_table = c->database_changelog_lock_table_name,
+                                     .liquibase_version = c->liquibase_version};
+    long long started = clock_ms();
+    if (!check(cx, c) || !changelog_load(cx, &source, log))
+        return false;
+    result_timing(run->result, "read the changelog", clock_ms() - started);
+    started = clock_ms();
+    if (!deploy_open(cx, &c->db, &options, log, d))
+        return false;
+    result_timing(run->result, "connect and read the history", clock_ms() - started);
+    return true;
+}
+
+bool schema_write_sql(struct run *run, const char *name, const char *sql)
+{
+    struct ctx *cx = run->cx;
+    const char *path = path_join(cx->arena, run->output_dir, name), *safe = redact_text(cx->arena, sql);
+    if (!file_write_atomic(cx, path, safe, strlen(safe)))
+        return false;
+    result_output(run->result, "sql_file", path);
+    result_file(run->result, path);
+    return true;
+}
+
+void schema_list_pending(struct run *run, const struct deploy *d, const char *title, long long count)
+{
+    const struct plan *plan = deploy_plan(d);
+    struct result_table *t = NULL;
+    for (size_t i = 0; i < plan->items.n; i++) {
+        const struct plan_item *item = &plan->items.at[i];
+        if (item->action != PLAN_RUN && item->action != PLAN_RERUN)
+            continue;
+        if (count >= 0 && count-- == 0)
+            break;
+        if (!t)
+            t = result_table(run->result, title, "changeset|author|file|why");
+        const char *const row[] = {item->set->id, item->set->author,
+                                   arena_printf(run->cx->arena, "%s:%d", item->set->file, item->set->line),
+                                   item->action == PLAN_RUN ? "new" : item->why};
+        result_row(run->result, t, row);
+    }
+}
