@@ -176,6 +176,14 @@ out:
     return ok;
 }
 
+const char *pg_target_database(struct ctx *cx, const struct pg_target *target)
+{
+    static const struct pg_options none;
+    struct pg *pg = ARENA_NEW(cx->arena, struct pg);
+    struct keywords k = {.n = 0};
+    return resolve(cx, target, &none, pg, &k) ? pg->name : "";
+}
+
 /* ---- connecting ---- */
 
 static void on_notice(void *user, const PGresult *res)
