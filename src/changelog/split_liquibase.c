@@ -44,21 +44,25 @@ static bool in_ranges(unsigned c, const unsigned (*r)[2], size_t n)
 
 static bool letter(unsigned c)
 {
-    static const unsigned ranges[][2] = {{'A', 'Z'}, {'a', 'z'}, {'$', '$'}, {'_', '_'}, {'@', '@'}, {'#', '#'}, {0xC0, 0xD6}, {0xD8, 0xF6},
-                                         {0xF8, 0x2C1}, {0x370, 0x1FFF}, {0x2071, 0x218F}, {0x2C00, 0xD7FF}, {0xF900, 0xFFFD}};
+    static const unsigned ranges[][2] = {
+        {'A', 'Z'},   {'a', 'z'},    {'$', '$'},      {'_', '_'},       {'@', '@'},       {'#', '#'},      {0xC0, 0xD6},
+        {0xD8, 0xF6}, {0xF8, 0x2C1}, {0x370, 0x1FFF}, {0x2071, 0x218F}, {0x2C00, 0xD7FF}, {0xF900, 0xFFFD}};
     return in_ranges(c, ranges, COUNT(ranges));
 }
 
 static bool blank_code(unsigned c)
 {
-    static const unsigned ranges[][2] = {{' ', ' '}, {'\t', '\n'}, {'\r', '\r'}, {0x85, 0x85}, {0xA0, 0xA0}, {0x1680, 0x1680}, {0x180E, 0x180E},
-                                         {0x2000, 0x200D}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x2060}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+    static const unsigned ranges[][2] = {{' ', ' '},       {'\t', '\n'},     {'\r', '\r'},     {0x85, 0x85},
+                                         {0xA0, 0xA0},     {0x1680, 0x1680}, {0x180E, 0x180E}, {0x2000, 0x200D},
+                                         {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x2060}, {0x3000, 0x3000},
+                                         {0xFEFF, 0xFEFF}};
     return in_ranges(c, ranges, COUNT(ranges));
 }
 
 static bool symbol(unsigned c)
 {
-    static const unsigned ranges[][2] = {{'!', '/'}, {':', '@'}, {'[', '`'}, {'{', '~'}, {0xA1, 0xFF65}, {0x10000, 0x10FFFF}};
+    static const unsigned ranges[][2] = {{'!', '/'}, {':', '@'},     {'[', '`'},
+                                         {'{', '~'}, {0xA1, 0xFF65}, {0x10000, 0x10FFFF}};
     return in_ranges(c, ranges, COUNT(ranges));
 }
 
@@ -326,7 +330,8 @@ static bool one_of(const struct splitter *s, struct token t, const char *const *
 
 static void count_depth(struct splitter *s, struct token t, int *depth)
 {
-    static const char *const not_a_block[] = {"transaction", "trans", "tran", "dialog", "conversation", "distributed", NULL};
+    static const char *const not_a_block[] = {"transaction",  "trans",       "tran", "dialog",
+                                              "conversation", "distributed", NULL};
     static const char *const not_an_end[] = {"transaction", "trans", "tran", NULL};
     if (is(s, t, "begin"))
         *depth += !one_of(s, peek(s, t.from + t.n), not_a_block);

@@ -8,7 +8,8 @@
 
 static const char *const delimiters[] = {NULL, NULL, "/", "//", "\\nGO", "$$END", ";;", "go", "\n/$", "[", "@@", ";"};
 
-static void walk(struct ctx *cx, enum split_mode mode, const char *sql, size_t len, bool split, bool strip, const char *delimiter)
+static void walk(struct ctx *cx, enum split_mode mode, const char *sql, size_t len, bool split, bool strip,
+                 const char *delimiter)
 {
     SPLIT_AUTO s = split_start(cx, mode, sql, len, split, strip, delimiter);
     struct statement st;
