@@ -43,14 +43,16 @@ static bool drive(const char *p)
 
 char *changelog_path_normalise(struct arena *a, const char *path)
 {
-    char *p = text_replace(a, path, "\\", "/");
+    const char *p = text_replace(a, path, "\\", "/");
     if (text_starts_nocase(p, "classpath:"))
         p += strlen("classpath:");
     if (drive(p))
         p += 2;
     struct str_list parts = {0};
-    for (char *rest = p; rest;) {
-        char *part = strsep(&rest, "/");
+    for (const char *rest = p; *rest;) {
+        size_t n = strcspn(rest, "/");
+        const char *part = arena_strndup(a, rest, n);
+        rest += rest[n] ? n + 1 : n;
         if (!*part || text_equal(part, "."))
             continue;
         if (text_equal(part, "..") && parts.n && !text_equal(parts.at[parts.n - 1], ".."))
