@@ -536,7 +536,7 @@ static bool take_line(struct parser *p)
         *VEC_PUSH(a, &p->set->valid_sums) = text_trim(a, d);
         return true;
     }
-    if ((d = directive(start, "preconditions"))) {
+    if (directive(start, "preconditions")) {
         return read_preconditions(p);
     }
     if ((d = directive(start, "precondition-"))) {

@@ -147,6 +147,8 @@ bool deploy_check(struct ctx *cx, const struct deploy *d)
                  item->set->file, item->set->line, item->ran->md5sum,
                  *item->sum_as_stored ? item->sum_as_stored : item->sum);
     }
+    if (!first)
+        return true;
     fail(cx, E_CHECKSUM, "%s that already ran %s edited",
          text_plural(cx->arena, (long long)d->plan.changed, "changeset"), d->plan.changed == 1 ? "was" : "were");
     err_detail(cx, "%s", all.s);

@@ -169,7 +169,8 @@ void split_postgres_next(struct splitter *s)
     const char *sql = s->sql;
     struct body body = {0};
     int parens = 0;
-    size_t kept = s->pos, i = s->pos; /* bytes from kept to i are part of the statement and not yet taken over */
+    size_t i = s->pos;
+    size_t kept = i; /* bytes from kept to i are part of the statement and not yet taken over */
 
     while (i < s->len) {
         char c = sql[i];

@@ -27,7 +27,7 @@ static void look_at_sets(struct run *run, const struct deploy *d, size_t *ran, s
         struct finding *f = NULL;
         *ran += item->ran != NULL;
         *skipped += item->action == PLAN_SKIP;
-        if (item->action == PLAN_CHANGED) {
+        if (item->action == PLAN_CHANGED && item->ran) {
             f = result_finding(run->result, SEV_ERROR, "checksum-changed", "changeset %s ran as %s but is now %s",
                                changeset_name(a, item->set), item->ran->md5sum,
                                *item->sum_as_stored ? item->sum_as_stored : item->sum);

@@ -8,12 +8,6 @@ extern const struct stage stage_integrity_baseline;
 extern const struct stage stage_integrity_diff;
 
 const struct stage *const stages[] = {
-    &stage_volume_clone,
-    &stage_schema_preview,
-    &stage_schema_deploy,
-    &stage_schema_status,
-    &stage_integrity_baseline,
-    &stage_integrity_diff,
-    &stage_data_test,
-    NULL,
+    &stage_volume_clone,       &stage_schema_preview, &stage_schema_deploy, &stage_schema_status,
+    &stage_integrity_baseline, &stage_integrity_diff, &stage_data_test,     NULL,
 };
