@@ -18,7 +18,8 @@ static bool on_entry(struct ctx *cx, void *user, const struct tar_entry *e)
     struct count *c = user;
     (void)cx;
     /* The promise that unpacking relies on. */
-    if (e->name[0] == '/' || strcmp(e->name, "..") == 0 || text_starts(e->name, "../") || strstr(e->name, "/../") || text_ends(e->name, "/.."))
+    if (e->name[0] == '/' || strcmp(e->name, "..") == 0 || text_starts(e->name, "../") || strstr(e->name, "/../") ||
+        text_ends(e->name, "/.."))
         abort();
     *c = (struct count){.expected = e->size};
     return true;
