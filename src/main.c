@@ -128,7 +128,7 @@ static int unknown_stage(struct arena *a, const char *name)
 {
     const char *names[128];
     size_t n = 0;
-    for (; stages[n] && n < COUNT(names); n++)
+    for (; n < COUNT(names) && stages[n]; n++)
         names[n] = stages[n]->name;
     const char *near = input_suggest(name, names, n);
     log_error("stage '%s' does not exist; %s", name,

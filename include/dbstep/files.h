@@ -10,9 +10,11 @@
 
 /* Whole content, terminated; *len without the terminator. Files above max bytes are refused (max 0: 1 GiB). */
 bool file_read(struct ctx *cx, const char *path, size_t max, char **content, size_t *len);
-/* Temporary file in the same folder, fsync, rename, fsync of the folder. Failure leaves the old file and no temporary one.
- * Full disk: E_CAPACITY; others E_OUTPUT. */
+/* Temporary file in the same folder, then rename. Failure leaves the old file and no temporary one. Full disk: E_CAPACITY; others
+ * E_OUTPUT. Not flushed: after a power failure the file may be missing or empty, as any other trace of that run. */
 bool file_write_atomic(struct ctx *cx, const char *path, const char *content, size_t len);
+/* The same, on disk when it returns (fsync of file and folder): for evidence and marks that a later run relies on. */
+bool file_write_durable(struct ctx *cx, const char *path, const char *content, size_t len);
 /* Append in one write (O_APPEND); a short write is an error. Creates the file. */
 bool file_append(struct ctx *cx, const char *path, const char *content, size_t len);
 

@@ -83,20 +83,21 @@ struct integrity_report {
     struct str_list proofs, uncovered;
     bool unproven; /* something that was asked for could not be compared */
     bool at_least; /* the row counts are lower bounds */
-    long long tables_compared, rows_compared, columns_compared, rows_missing, rows_extra, rows_changed, tables_uncovered;
+    long long tables_compared, rows_compared, columns_compared, rows_missing, rows_extra, rows_changed,
+        tables_uncovered;
     long long rows_inserted, rows_deleted; /* by the application, as declared */
     long long values_compared, chunks_compared;
     int connections_used;
     const char *root_digest; /* of the certificate written, or read */
     const char *certificate_file;
-    bool quiescent;          /* proven that nobody wrote meanwhile, on the right side */
+    bool quiescent; /* proven that nobody wrote meanwhile, on the right side */
 };
 
 struct integrity_options {
     const char *application_name;
-    int connections;      /* per database, at least 1 */
+    int connections; /* per database, at least 1 */
     enum integrity_strictness strictness;
-    long long chunk_rows; /* aimed at; grows when a table would have more than 131072 chunks */
+    long long chunk_rows;  /* aimed at; grows when a table would have more than 131072 chunks */
     long long slice_bytes; /* heap read by one query */
     long long statement_timeout_ms, lock_timeout_ms;
     const struct str_list *tables, *exclude_tables;
@@ -104,8 +105,8 @@ struct integrity_options {
     /* integrity_diff only */
     const struct str_list *expected_changes, *live_writes;
     const struct str_list *deployed_transactions; /* transaction ids as text */
-    long long max_rows;  /* differing rows to name */
-    long long max_drill_rows; /* rows to read again in unequal chunks before it is sampled */
+    long long max_rows;                           /* differing rows to name */
+    long long max_drill_rows;                     /* rows to read again in unequal chunks before it is sampled */
     bool show_values, hash_keys;
 };
 
@@ -116,8 +117,8 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
 
 /* Compare `right` with a certificate (path, may be NULL) and, or, a live left side. At least one of both must be given; with both the live
  * one is the witness. Differences are in the report, not an error. A certificate that is damaged or of another format is E_INPUT. */
-bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_target *left, const struct pg_target *right,
-                    const struct integrity_options *o, struct integrity_report *report);
+bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_target *left,
+                    const struct pg_target *right, const struct integrity_options *o, struct integrity_report *report);
 
 enum integrity_verdict integrity_verdict(const struct integrity_report *r);
 

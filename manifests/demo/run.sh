@@ -146,7 +146,7 @@ sql "$production_port" postgres -c 'CREATE DATABASE bbq'
 sql "$production_port" bbq -f "$demo/app/schema.sql" -f "$demo/app/seed.sql"
 
 changelog=changelog
-[ -z "$BREAK" ] || changelog=changelog-broken
+[ -z "$BREAK" ] || changelog="changelog-broken"
 declared='add column warehouses.city,add column warehouses.state'
 
 # ---- staging: production's data, the change, the proof ---------------------------------------------------------
@@ -165,6 +165,10 @@ if ! step diff-staging integrity-diff db_url="$(url "$staging_port")" baseline="
     echo "  BREAK=1 worked as meant: the damage was found before production."
     finish 0
   fi
+  finish 1
+fi
+if [ -n "$BREAK" ]; then
+  say "BREAK=1, and the damage was not found: this must not happen"
   finish 1
 fi
 step test-staging data-test db_url="$(url "$staging_port")" test_dir="$demo/tests" || { stop_here test-staging; finish 1; }

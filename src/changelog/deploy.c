@@ -174,7 +174,7 @@ bool deploy_run(struct ctx *cx, struct deploy *d, struct deploy_report *report)
                                      .sql = str_new(cx->arena)};
     if (!deploy_needed(d)) {
         report->verified = true;
-        return true;
+        return lock_tidy(cx, d);
     }
     if (!lock_take(cx, d))
         return false;

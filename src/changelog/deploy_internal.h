@@ -19,6 +19,7 @@ struct deploy {
     const char *lock_pkey;
     VEC(struct ran) rows;
     long long max_order;
+    const char *row_locked_by; /* LOCKEDBY as read with the history; "" when free or not known */
 
     struct plan plan;
 
@@ -48,6 +49,8 @@ void lock_name(struct deploy *d); /* advisory key from the table's name */
 bool lock_ours(const char *by);
 bool lock_take(struct ctx *cx, struct deploy *d);
 void lock_release(struct deploy *d);
+/* Frees a row that a dead run of ours left, without waiting for anybody. */
+bool lock_tidy(struct ctx *cx, struct deploy *d);
 /* After a lost connection: a new one that holds the locks of the old one, which by then is gone. */
 bool lock_recover(struct ctx *cx, struct deploy *d);
 

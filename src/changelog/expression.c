@@ -45,6 +45,9 @@ static bool keyword(struct parse *e, const char *word)
 static size_t name_length(const char *from)
 {
     const char *end = from;
+    struct parse first = {.p = from};
+    if (keyword(&first, "and") || keyword(&first, "or"))
+        return 0;
     while (name_byte(*end))
         end++;
     for (struct parse next = {.p = end}; end > from;) {

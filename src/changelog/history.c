@@ -1,5 +1,6 @@
 /* history.c - DATABASECHANGELOG: read, made, brought up to date, written. Layouts and texts are Liquibase's. */
 #include <stdio.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "dbstep/log.h"
@@ -17,11 +18,20 @@ static const char *folded(struct arena *a, const char *name)
     return lower && upper ? name : text_lower(a, name);
 }
 
+/* SQL files end in a line break; scripts put the semicolon behind the last word. pg_fill() made the text for this caller. */
+static const char *trimmed(const char *filled)
+{
+    char *text = (char *)(uintptr_t)filled;
+    for (size_t n = strlen(text); n && (unsigned char)text[n - 1] <= ' '; n--)
+        text[n - 1] = '\0';
+    return text;
+}
+
 const char *deploy_sql(struct ctx *cx, const struct deploy *d, const char *sql)
 {
     const char *const pairs[] = {"history",  d->history,  "lock",      d->lock,
                                  "progress", d->progress, "lock_pkey", d->lock_pkey, NULL};
-    return pg_fill(cx, sql, pairs);
+    return trimmed(pg_fill(cx, sql, pairs));
 }
 
 bool history_open(struct ctx *cx, struct deploy *d)
@@ -76,14 +86,21 @@ bool history_read(struct ctx *cx, struct deploy *d)
     d->max_order = 0;
     if (!d->history_exists)
         return true;
-    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_history_read), 0, NULL)) {
-        /* A table that lacks the columns of the order is from the first versions; it is upgraded before anything runs. */
-        if (!pg_failed_with(cx, "42703"))
+    d->row_locked_by = "";
+    const char *sql = d->lock_exists ? sql_changelog_history_and_lock : sql_changelog_history_read;
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), 0, NULL)) {
+        /* No right to see the lock; or a table that lacks the columns of the order, from the first versions, which is
+         * upgraded before anything runs. */
+        bool old_layout = pg_failed_with(cx, "42703");
+        if (!old_layout && !(pg_failed_with(cx, "42501") && d->lock_exists))
             return false;
         err_clear(cx);
-        if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, "SELECT * FROM {history} ORDER BY dateexecuted"), 0, NULL))
+        sql = old_layout ? "SELECT * FROM {history} ORDER BY dateexecuted" : sql_changelog_history_read;
+        if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), 0, NULL))
             return false;
     }
+    if (rows.n)
+        d->row_locked_by = cell(a, &rows, 0, "row_locked_by");
     for (int i = 0; i < rows.n; i++) {
         struct ran r = {.id = cell(a, &rows, i, "id"),
                         .author = cell(a, &rows, i, "author"),
@@ -192,7 +209,7 @@ const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_
         "deployment",  literal(cx, d, d->deployment_id, false),
         NULL,
     };
-    return pg_fill(cx, ran ? sql_changelog_history_update : sql_changelog_history_insert, pairs);
+    return trimmed(pg_fill(cx, ran ? sql_changelog_history_update : sql_changelog_history_insert, pairs));
 }
 
 const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item)
@@ -203,5 +220,5 @@ const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct pla
                                  "filename", literal(cx, d, item->ran->path, false),
                                  "md5sum",   literal(cx, d, item->sum, false),
                                  NULL};
-    return pg_fill(cx, sql_changelog_history_resum, pairs);
+    return trimmed(pg_fill(cx, sql_changelog_history_resum, pairs));
 }

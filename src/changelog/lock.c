@@ -231,6 +231,22 @@ void lock_release(struct deploy *d)
     ctx_grace_end(&cx, g);
 }
 
+bool lock_tidy(struct ctx *cx, struct deploy *d)
+{
+    bool taken = false;
+    if (!lock_ours(d->row_locked_by))
+        return true;
+    if (!try_advisory(cx, d))
+        return false;
+    if (!d->advisory) /* its owner is alive */
+        return true;
+    d->locked_by = our_name(cx, d);
+    if (take_row(cx, d, sql_changelog_lock_take_over, d->row_locked_by, &taken) && taken)
+        log_info("freeing the changelog lock that '%s' left behind", d->row_locked_by);
+    lock_release(d);
+    return cx->err.code == E_OK;
+}
+
 bool lock_recover(struct ctx *cx, struct deploy *d)
 {
     const char *before = d->locked_by;

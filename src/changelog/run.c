@@ -391,12 +391,16 @@ static bool run_outside(struct attempt *t, bool *half)
         if (!pg_query(cx, d->pg, NULL, deploy_sql(cx, d, sql_changelog_progress_step), 4, params))
             return false;
     }
+    /* The table goes with its last note, so that a finished deploy leaves only Liquibase's tables. */
+    long long notes = 0;
+    if (!pg_query_int(cx, d->pg, &notes, deploy_sql(cx, d, sql_changelog_progress_count), 0, NULL))
+        return false;
     const char *const pairs[] = {"progress", d->progress, "id", pg_literal(cx, d->pg, t->cs->id), "author",
                                  pg_literal(cx, d->pg, t->cs->author), "filename", pg_literal(cx, d->pg, t->cs->path), NULL};
     struct batch b = {0};
     batch_add(t, &b, "BEGIN", 0);
     batch_add(t, &b, t->row, 0);
-    batch_add(t, &b, pg_fill(cx, sql_changelog_progress_end, pairs), 0);
+    batch_add(t, &b, notes > 1 ? pg_fill(cx, sql_changelog_progress_end, pairs) : deploy_sql(cx, d, "DROP TABLE {progress}"), 0);
     batch_add(t, &b, "COMMIT", 0);
     t->commit_sent = true;
     return batch_send(t, &b);

@@ -2,9 +2,12 @@
 #include "dbstep/err.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "dbstep/ctx.h"
 #include "dbstep/interrupt.h"
+#include "dbstep/redact.h"
+#include "dbstep/str.h"
 
 static const struct {
     const char *name;
@@ -42,13 +45,24 @@ const char *err_name(enum err_code code)
     return catalogue[code].name;
 }
 
+/* Redacted before it is cut to size: half a secret at the edge would not be found any more. */
+static void record(struct ctx *cx, char *field, size_t size, const char *fmt, va_list ap)
+{
+    struct str text = str_new(cx->arena);
+    str_vaddf(&text, fmt, ap);
+    const char *clean = redact_text(cx->arena, text.s);
+    size_t n = text_utf8_prefix(clean, strlen(clean), size - 1);
+    memcpy(field, clean, n);
+    field[n] = '\0';
+}
+
 bool fail(struct ctx *cx, enum err_code code, const char *fmt, ...)
 {
     if (cx->err.code == E_OK) {
         va_list ap;
         va_start(ap, fmt);
         cx->err = (struct err){.code = code};
-        vsnprintf(cx->err.message, sizeof cx->err.message, fmt, ap);
+        record(cx, cx->err.message, sizeof cx->err.message, fmt, ap);
         va_end(ap);
     }
     return false;
@@ -60,7 +74,7 @@ void err_detail(struct ctx *cx, const char *fmt, ...)
         return;
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(cx->err.detail, sizeof cx->err.detail, fmt, ap);
+    record(cx, cx->err.detail, sizeof cx->err.detail, fmt, ap);
     va_end(ap);
 }
 
@@ -70,7 +84,7 @@ void err_hint(struct ctx *cx, const char *fmt, ...)
         return;
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(cx->err.hint, sizeof cx->err.hint, fmt, ap);
+    record(cx, cx->err.hint, sizeof cx->err.hint, fmt, ap);
     va_end(ap);
 }
 

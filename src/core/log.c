@@ -1,6 +1,7 @@
 /* log.c - the only writer to stderr; see log.h. */
 #include "dbstep/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,8 @@ static void write_all(const char *s, size_t n)
 {
     while (n) {
         ssize_t done = write(STDERR_FILENO, s, n);
+        if (done < 0 && errno == EINTR)
+            continue;
         if (done <= 0)
             return; /* nobody listens; there is nowhere to say so */
         s += done;

@@ -6,17 +6,17 @@
 
 #include "dbstep/str.h"
 
-enum { SHORTEST = 3, MOST = 256 };
+enum { SHORTEST = 3 };
 
-static struct {
+static struct form {
     char *text;
     size_t len;
-} secrets[MOST];
-static size_t n_secrets;
+} *secrets;
+static size_t n_secrets, n_room;
 
 static void add_form(const char *s, size_t len)
 {
-    if (len < SHORTEST || n_secrets == MOST)
+    if (len < SHORTEST)
         return;
     for (size_t i = 0; i < n_secrets; i++)
         if (secrets[i].len == len && memcmp(secrets[i].text, s, len) == 0)
@@ -26,6 +26,12 @@ static void add_form(const char *s, size_t len)
         abort(); /* going on would print the secret */
     memcpy(copy, s, len);
     copy[len] = '\0';
+    if (n_secrets == n_room) {
+        n_room = n_room ? n_room * 2 : 32;
+        secrets = realloc(secrets, n_room * sizeof *secrets);
+        if (!secrets)
+            abort();
+    }
 
     /* Longest first, so that a secret that holds another one is hidden whole. */
     size_t at = n_secrets++;
@@ -85,6 +91,9 @@ void redact_clear(void)
 {
     while (n_secrets)
         free(secrets[--n_secrets].text);
+    free(secrets);
+    secrets = NULL;
+    n_room = 0;
 }
 
 void redact_each(void (*fn)(void *user, const char *secret), void *user)

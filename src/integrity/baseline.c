@@ -33,7 +33,8 @@ static void describe(struct ctx *cx, struct it_side *side, struct integrity_repo
         r->chunks_compared += line->chunks;
         for (size_t l = 0; l < t->leaves.n; l++)
             if (t->leaves.at[l].foreign)
-                it_uncovered(cx, r, "%s: partition %s.%s is a foreign table", t->object, t->leaves.at[l].schema, t->leaves.at[l].name);
+                it_uncovered(cx, r, "%s: partition %s.%s is a foreign table", t->object, t->leaves.at[l].schema,
+                             t->leaves.at[l].name);
     }
 }
 
@@ -93,8 +94,8 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
     if (!it_certificate_write(cx, &side, path, &r->root_digest))
         goto done;
     r->certificate_file = path;
-    it_proof(cx, r, "%lld rows of %lld tables (%lld columns) are certified on one snapshot, in %lld chunks", r->rows_compared, r->tables_compared,
-             r->columns_compared, r->chunks_compared);
+    it_proof(cx, r, "%lld rows of %lld tables (%lld columns) are certified on one snapshot, in %lld chunks",
+             r->rows_compared, r->tables_compared, r->columns_compared, r->chunks_compared);
     it_proof(cx, r, "the certificate's root is SHA-256 %s", r->root_digest);
     ok = true;
 done:

@@ -79,11 +79,13 @@ static void skip(struct ctx *cx, struct it_table *t, const struct integrity_opti
     else if (!t->readable) {
         t->skip = "no permission to read it";
         t->skip_code = "permission-denied";
-        t->skip_message = arena_printf(cx->arena, "table %s was not compared: the role may not read all of it", t->object);
+        t->skip_message =
+            arena_printf(cx->arena, "table %s was not compared: the role may not read all of it", t->object);
     } else if (t->row_security) {
         t->skip = "row-level security hides rows from this role";
         t->skip_code = "row-security";
-        t->skip_message = arena_printf(cx->arena, "table %s was not compared: a row-level security policy hides rows from this role", t->object);
+        t->skip_message = arena_printf(
+            cx->arena, "table %s was not compared: a row-level security policy hides rows from this role", t->object);
     }
 }
 
@@ -123,7 +125,8 @@ static bool load_tables(struct ctx *cx, struct it_side *side, const struct integ
     return true;
 }
 
-static bool load_columns(struct ctx *cx, struct it_side *side, const struct index *x, enum integrity_strictness strictness)
+static bool load_columns(struct ctx *cx, struct it_side *side, const struct index *x,
+                         enum integrity_strictness strictness)
 {
     PG_ROWS_AUTO rows = {.n = 0};
     struct it_table *t = NULL;

@@ -27,7 +27,8 @@
 #include "model.h"
 
 static const char *const kinds[] = {[KEY_NONE] = "multiset", [KEY_RANGE] = "range", [KEY_HASH] = "hash"};
-static const char *const levels[] = {[INTEGRITY_EXACT] = "exact", [INTEGRITY_SEMANTIC] = "semantic", [INTEGRITY_STRONG] = "strong"};
+static const char *const levels[] = {
+    [INTEGRITY_EXACT] = "exact", [INTEGRITY_SEMANTIC] = "semantic", [INTEGRITY_STRONG] = "strong"};
 
 static void add_word(struct str *bytes, uint64_t v)
 {
@@ -247,5 +248,5 @@ bool it_certificate_write(struct ctx *cx, struct it_side *s, const char *path, c
     hash_hex(HASH_SHA256, file.s + from, file.len - from, hex);
     str_addf(&file, ",\"root\":\"%s\"}\n", hex);
     *root = arena_strdup(cx->arena, hex);
-    return file_write_atomic(cx, path, file.s, file.len);
+    return file_write_durable(cx, path, file.s, file.len);
 }

@@ -54,7 +54,8 @@ static uint64_t word(const unsigned char *p, size_t i)
 
 static bool read_chunks(struct reader *r, const struct json *chunks, struct it_table *t)
 {
-    const struct json *ids = json_get(chunks, "id"), *digests = json_get(chunks, "digests"), *absent_text = json_get(chunks, "absent");
+    const struct json *ids = json_get(chunks, "id"), *digests = json_get(chunks, "digests"),
+                      *absent_text = json_get(chunks, "absent");
     unsigned char *id_bytes = NULL;
     const unsigned char *rows, *keys, *absent = NULL, *column;
     size_t len = 0, columns = 0;
@@ -186,7 +187,9 @@ static void read_server(struct reader *r, const struct json *body)
     side->taken_at = text(r, body, "taken_at");
     side->quiescence = text(r, body, "quiescence");
     const char *level = json_get_text(body, "strictness", "exact");
-    side->strictness = text_equal(level, "semantic") ? INTEGRITY_SEMANTIC : text_equal(level, "strong") ? INTEGRITY_STRONG : INTEGRITY_EXACT;
+    side->strictness = text_equal(level, "semantic") ? INTEGRITY_SEMANTIC
+                       : text_equal(level, "strong") ? INTEGRITY_STRONG
+                                                     : INTEGRITY_EXACT;
 }
 
 static bool read_body(struct reader *r, const struct json *body)
@@ -194,14 +197,17 @@ static bool read_body(struct reader *r, const struct json *body)
     struct arena *a = r->cx->arena;
     long long version = number(body, "version", -1);
 
-    if (version != INTEGRITY_CERTIFICATE_VERSION || !text_equal(json_get_text(body, "digest_family", ""), "postgres-extended-1")) {
-        fail(r->cx, E_INPUT, "certificate %s has format %lld, and this version reads %d", r->path, version, INTEGRITY_CERTIFICATE_VERSION);
+    if (version != INTEGRITY_CERTIFICATE_VERSION ||
+        !text_equal(json_get_text(body, "digest_family", ""), "postgres-extended-1")) {
+        fail(r->cx, E_INPUT, "certificate %s has format %lld, and this version reads %d", r->path, version,
+             INTEGRITY_CERTIFICATE_VERSION);
         err_hint(r->cx, "compare with the version of dbstep that wrote it");
         return false;
     }
     read_server(r, body);
     for (const struct json *v = json_first(json_get(body, "probes")); v; v = json_next(v))
-        *VEC_PUSH(a, &r->side->probes) = (struct it_probe){.family = text(r, v, "family"), .value = text(r, v, "value")};
+        *VEC_PUSH(a, &r->side->probes) =
+            (struct it_probe){.family = text(r, v, "family"), .value = text(r, v, "value")};
     for (const struct json *v = json_first(json_get(body, "tables")); v; v = json_next(v))
         if (!read_table(r, v))
             return false;

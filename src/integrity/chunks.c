@@ -48,7 +48,8 @@ struct it_chunk *it_chunks_get(struct it_chunks *c, int64_t id)
     if (c->n == c->cap) {
         size_t cap = c->cap * 2;
         c->at = arena_grow(c->arena, c->at, c->cap * sizeof *c->at, cap * sizeof *c->at);
-        c->digest = arena_grow(c->arena, c->digest, c->cap * c->columns * sizeof *c->digest, cap * c->columns * sizeof *c->digest);
+        c->digest = arena_grow(c->arena, c->digest, c->cap * c->columns * sizeof *c->digest,
+                               cap * c->columns * sizeof *c->digest);
         c->absent = arena_grow(c->arena, c->absent, c->cap * c->columns, cap * c->columns);
         c->cap = cap;
     }
@@ -63,8 +64,8 @@ struct it_chunk *it_chunks_get(struct it_chunks *c, int64_t id)
     return &c->at[i];
 }
 
-void it_chunks_add(struct it_chunks *c, bool sums, int64_t id, uint64_t rows, uint64_t keys, uint64_t touched, const uint64_t *digest,
-                   const uint8_t *absent)
+void it_chunks_add(struct it_chunks *c, bool sums, int64_t id, uint64_t rows, uint64_t keys, uint64_t touched,
+                   const uint64_t *digest, const uint8_t *absent)
 {
     struct it_chunk *k = it_chunks_get(c, id);
     size_t base = (size_t)(k - c->at) * c->columns;

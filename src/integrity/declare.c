@@ -89,10 +89,13 @@ static bool bad(struct ctx *cx, const char *input, const char *item)
 {
     fail(cx, E_INPUT, "input '%s' has an item that cannot be understood: \"%.200s\"", input, item);
     if (text_equal(input, "expected_changes"))
-        err_hint(cx, "write: add column T.C, drop column T.C, rename column T.OLD=NEW, change column T.C, add table T, drop table T, "
-                     "rename table OLD=NEW");
+        err_hint(
+            cx,
+            "write: add column T.C, drop column T.C, rename column T.OLD=NEW, change column T.C, add table T, drop table T, "
+            "rename table OLD=NEW");
     else
-        err_hint(cx, "write: T.C (values of a column), T.+ (rows are inserted), T.- (rows are deleted), or T (all of it)");
+        err_hint(cx,
+                 "write: T.C (values of a column), T.+ (rows are inserted), T.- (rows are deleted), or T (all of it)");
     return false;
 }
 
@@ -102,8 +105,9 @@ static bool parse_change(struct ctx *cx, const char *item, struct it_change *c)
         const char *verb, *what;
         enum it_change_kind kind;
     } verbs[] = {
-        {"add", "column", CHANGE_ADD_COLUMN},       {"drop", "column", CHANGE_DROP_COLUMN}, {"rename", "column", CHANGE_RENAME_COLUMN},
-        {"change", "column", CHANGE_COLUMN},        {"add", "table", CHANGE_ADD_TABLE},     {"drop", "table", CHANGE_DROP_TABLE},
+        {"add", "column", CHANGE_ADD_COLUMN},       {"drop", "column", CHANGE_DROP_COLUMN},
+        {"rename", "column", CHANGE_RENAME_COLUMN}, {"change", "column", CHANGE_COLUMN},
+        {"add", "table", CHANGE_ADD_TABLE},         {"drop", "table", CHANGE_DROP_TABLE},
         {"rename", "table", CHANGE_RENAME_TABLE},
     };
     const char *s = item, *verb = word(&s, cx->arena), *what = word(&s, cx->arena), *parts[3];
@@ -156,7 +160,8 @@ static bool parse_live(struct ctx *cx, const char *item, struct it_declared *out
         l.column = last;
         n--;
     } else if (n == 2) {
-        struct it_live column = {.text = item, .schema = "", .table = parts[0], .column = parts[1], .what = LIVE_COLUMN};
+        struct it_live column = {
+            .text = item, .schema = "", .table = parts[0], .column = parts[1], .what = LIVE_COLUMN};
         *VEC_PUSH(cx->arena, &out->live) = column;
         l.what = LIVE_ALL;
     } else {
@@ -169,7 +174,8 @@ static bool parse_live(struct ctx *cx, const char *item, struct it_declared *out
     return true;
 }
 
-bool it_declared_parse(struct ctx *cx, const struct str_list *changes, const struct str_list *live, struct it_declared *out)
+bool it_declared_parse(struct ctx *cx, const struct str_list *changes, const struct str_list *live,
+                       struct it_declared *out)
 {
     for (size_t i = 0; changes && i < changes->n; i++)
         if (!parse_change(cx, changes->at[i], VEC_PUSH(cx->arena, &out->changes)))
@@ -185,7 +191,8 @@ static bool names_table(const char *schema, const char *table, const struct it_t
     return text_equal(table, t->name) && (!*schema || text_equal(schema, t->schema));
 }
 
-struct it_change *it_declared_find(struct it_declared *d, enum it_change_kind kind, const struct it_table *t, const char *column)
+struct it_change *it_declared_find(struct it_declared *d, enum it_change_kind kind, const struct it_table *t,
+                                   const char *column)
 {
     for (size_t i = 0; i < d->changes.n; i++) {
         struct it_change *c = &d->changes.at[i];

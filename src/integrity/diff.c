@@ -6,8 +6,8 @@
 
 /* ---- comparing chunks ---- */
 
-bool it_chunk_equal(const struct it_pair *p, const struct it_chunks *l, const struct it_chunk *a, const size_t *map, const struct it_chunks *r,
-                    const struct it_chunk *b, uint8_t *columns)
+bool it_chunk_equal(const struct it_pair *p, const struct it_chunks *l, const struct it_chunk *a, const size_t *map,
+                    const struct it_chunks *r, const struct it_chunk *b, uint8_t *columns)
 {
     static const struct it_chunk empty = {.rows = 0};
     bool equal = true;
@@ -64,12 +64,13 @@ static void compare_pair(struct it_diff *d, struct it_pair *p)
     if (d->xids) {
         bool declared = it_declared_any(&d->declared, p->left);
         if (touched && !declared)
-            it_finding(d->cx, d->report, INTEGRITY_ERROR, "deployment-touched-rows", p->left->object,
-                       "%s of %s %s written by the deployment's own transactions, and no change of that table is declared",
-                       text_plural(d->cx->arena, (long long)touched, "row"), p->left->object, touched == 1 ? "was" : "were");
+            it_finding(
+                d->cx, d->report, INTEGRITY_ERROR, "deployment-touched-rows", p->left->object,
+                "%s of %s %s written by the deployment's own transactions, and no change of that table is declared",
+                text_plural(d->cx->arena, (long long)touched, "row"), p->left->object, touched == 1 ? "was" : "were");
         else
-            it_proof(d->cx, d->report, "%s: %lld of %lld rows carry the deployment's transactions%s", p->left->object, (long long)touched,
-                     p->line.rows_right, declared ? ", as its declared changes allow" : "");
+            it_proof(d->cx, d->report, "%s: %lld of %lld rows carry the deployment's transactions%s", p->left->object,
+                     (long long)touched, p->line.rows_right, declared ? ", as its declared changes allow" : "");
     }
 }
 
@@ -89,7 +90,12 @@ bool it_witness(struct it_diff *d, struct it_pair *p, struct it_pass *pass)
 
     if (!t || t->skip)
         return true;
-    *pass = (struct it_pass){.cx = d->cx, .side = &d->witness, .table = t, .geometry = &p->left->geometry, .only = p->unequal, .n_only = p->n_unequal};
+    *pass = (struct it_pass){.cx = d->cx,
+                             .side = &d->witness,
+                             .table = t,
+                             .geometry = &p->left->geometry,
+                             .only = p->unequal,
+                             .n_only = p->n_unequal};
     for (size_t k = 0; k < p->left_pass.keys.n; k++) {
         const struct it_column *c = it_column_find(t, p->left_pass.keys.at[k].name);
         if (!c || !text_equal(c->type, p->left_pass.keys.at[k].type))
@@ -108,12 +114,13 @@ bool it_witness(struct it_diff *d, struct it_pair *p, struct it_pass *pass)
         return false;
     if (t->skip)
         return true;
-    int64_t *trusted = arena_array(a, p->n_unequal, sizeof *trusted), *rest = arena_array(a, p->n_unequal, sizeof *rest);
+    int64_t *trusted = arena_array(a, p->n_unequal, sizeof *trusted),
+            *rest = arena_array(a, p->n_unequal, sizeof *rest);
     size_t n_rest = 0;
     for (size_t i = 0; i < p->n_unequal; i++) {
         int64_t id = p->unequal[i];
-        bool same = it_chunk_equal(p, &p->left->chunks, it_chunks_find(&p->left->chunks, id), p->left_digest, &pass->chunks,
-                                   it_chunks_find(&pass->chunks, id), NULL);
+        bool same = it_chunk_equal(p, &p->left->chunks, it_chunks_find(&p->left->chunks, id), p->left_digest,
+                                   &pass->chunks, it_chunks_find(&pass->chunks, id), NULL);
         if (same)
             trusted[kept++] = id;
         else
@@ -122,13 +129,15 @@ bool it_witness(struct it_diff *d, struct it_pair *p, struct it_pass *pass)
     pass->only = trusted;
     pass->n_only = kept;
     if (kept)
-        it_proof(d->cx, d->report,
-                 "%s: in %zu of %zu differing chunks the source still shows the certificate's rows (its digests, recomputed, equal the certificate's), "
-                 "so its rows were used to name the differences",
-                 p->left->object, kept, p->n_unequal);
+        it_proof(
+            d->cx, d->report,
+            "%s: in %zu of %zu differing chunks the source still shows the certificate's rows (its digests, recomputed, equal the certificate's), "
+            "so its rows were used to name the differences",
+            p->left->object, kept, p->n_unequal);
     if (n_rest)
-        it_uncovered(d->cx, d->report, "%s: %zu differing chunks have changed in the source too, so it cannot tell what was in them", p->left->object,
-                     n_rest);
+        it_uncovered(d->cx, d->report,
+                     "%s: %zu differing chunks have changed in the source too, so it cannot tell what was in them",
+                     p->left->object, n_rest);
     p->unequal = rest;
     p->n_unequal = n_rest;
     return true;
@@ -160,8 +169,10 @@ static bool same_hashes(struct it_diff *d, const struct it_side *l, const struct
 {
     for (size_t i = 0; i < l->probes.n; i++)
         for (size_t k = 0; k < r->probes.n; k++)
-            if (text_equal(l->probes.at[i].family, r->probes.at[k].family) && !text_equal(l->probes.at[i].value, r->probes.at[k].value)) {
-                fail(d->cx, E_INCONCLUSIVE, "the %s (PostgreSQL %s) and the %s (%s) hash %s values differently, so digests cannot be compared",
+            if (text_equal(l->probes.at[i].family, r->probes.at[k].family) &&
+                !text_equal(l->probes.at[i].value, r->probes.at[k].value)) {
+                fail(d->cx, E_INCONCLUSIVE,
+                     "the %s (PostgreSQL %s) and the %s (%s) hash %s values differently, so digests cannot be compared",
                      l->role, l->id.server_version, r->role, r->id.server_version, l->probes.at[i].family);
                 err_hint(d->cx, "compare servers of one architecture and encoding");
                 return false;
@@ -173,8 +184,8 @@ static bool encodings_agree(struct it_diff *d)
 {
     if (text_equal(d->left.id.encoding, d->right.id.encoding))
         return true;
-    fail(d->cx, E_INCONCLUSIVE, "the %s is encoded in %s and the %s in %s: digests of text are over the server's bytes", d->left.role,
-         d->left.id.encoding, d->right.role, d->right.id.encoding);
+    fail(d->cx, E_INCONCLUSIVE, "the %s is encoded in %s and the %s in %s: digests of text are over the server's bytes",
+         d->left.role, d->left.id.encoding, d->right.role, d->right.id.encoding);
     return false;
 }
 
@@ -190,7 +201,9 @@ static bool transactions(struct it_diff *d)
         char *end;
         unsigned long long id = strtoull(list->at[i], &end, 10);
         if (!*list->at[i] || *end)
-            return fail(d->cx, E_INPUT, "input 'deployed_transactions' has an item that is not a transaction id: \"%.60s\"", list->at[i]);
+            return fail(d->cx, E_INPUT,
+                        "input 'deployed_transactions' has an item that is not a transaction id: \"%.60s\"",
+                        list->at[i]);
         str_addf(&s, "%s%llu", i ? "," : "{", id & 0xFFFFFFFFu);
     }
     str_addc(&s, '}');
@@ -198,8 +211,8 @@ static bool transactions(struct it_diff *d)
     return true;
 }
 
-static bool open_sides(struct it_diff *d, const char *certificate, const struct pg_target *left, const struct pg_target *right,
-                       struct integrity_options *o)
+static bool open_sides(struct it_diff *d, const char *certificate, const struct pg_target *left,
+                       const struct pg_target *right, struct integrity_options *o)
 {
     if (certificate) {
         if (!it_certificate_read(d->cx, certificate, &d->left))
@@ -211,8 +224,8 @@ static bool open_sides(struct it_diff *d, const char *certificate, const struct 
     }
     if (left && !it_side_open(d->cx, certificate ? &d->witness : &d->left, left, "source", o))
         return false;
-    return it_side_open(d->cx, &d->right, right, "database", o) && same_hashes(d, &d->left, &d->right) && encodings_agree(d) &&
-           (!d->witness.pool || same_hashes(d, &d->left, &d->witness));
+    return it_side_open(d->cx, &d->right, right, "database", o) && same_hashes(d, &d->left, &d->right) &&
+           encodings_agree(d) && (!d->witness.pool || same_hashes(d, &d->left, &d->witness));
 }
 
 static bool run_passes(struct it_diff *d)
@@ -275,16 +288,20 @@ static void conclude(struct it_diff *d, struct it_pair *p)
         r->rows_inserted += p->line.inserted;
         r->rows_deleted += p->line.deleted;
         if (p->uncompared.n)
-            it_uncovered(d->cx, r, "%s: columns not compared: %s", p->left->object, it_join(d->cx->arena, &p->uncompared, ", "));
+            it_uncovered(d->cx, r, "%s: columns not compared: %s", p->left->object,
+                         it_join(d->cx->arena, &p->uncompared, ", "));
         if (p->live & LIVE_ALL)
             it_uncovered(d->cx, r, "%s: written by the application, as declared; %s", p->left->object,
                          p->line.chunks_unequal ? "its rows differ and were only counted" : "it is equal all the same");
         if (p->line.inserted || p->line.deleted)
-            it_uncovered(d->cx, r, "%s: %lld rows inserted and %lld deleted since, as declared in 'live_writes'; these were not compared", p->left->object,
-                         p->line.inserted, p->line.deleted);
+            it_uncovered(
+                d->cx, r,
+                "%s: %lld rows inserted and %lld deleted since, as declared in 'live_writes'; these were not compared",
+                p->left->object, p->line.inserted, p->line.deleted);
         for (size_t l = 0; l < p->right->leaves.n; l++)
             if (p->right->leaves.at[l].foreign)
-                it_uncovered(d->cx, r, "%s: partition %s is a foreign table", p->left->object, p->right->leaves.at[l].name);
+                it_uncovered(d->cx, r, "%s: partition %s is a foreign table", p->left->object,
+                             p->right->leaves.at[l].name);
         for (size_t c = 0; c < p->columns.n; c++) {
             struct it_change *change = it_declared_find(&d->declared, CHANGE_COLUMN, p->left, p->columns.at[c]);
             if (change && p->differs[c])
@@ -305,22 +322,28 @@ static void conclude_all(struct it_diff *d)
         conclude(d, &d->pairs.at[i]);
     it_objects_compare(d);
     it_declared_unused(d);
-    it_proof(d->cx, r, "%lld rows and %lld columns of %lld tables were compared in %lld chunks, every value bound to its row's key",
-             r->rows_compared, r->columns_compared, r->tables_compared, r->chunks_compared);
-    it_proof(d->cx, r,
-             d->o->strictness == INTEGRITY_STRONG
-                 ? "a changed value escapes with probability 2^-64, and 2^-192 where whole rows were hashed with SHA-256 as well"
-                 : "a changed value escapes with probability 2^-64, a row that came or went with less (strictness=strong: 2^-192)");
+    it_proof(
+        d->cx, r,
+        "%lld rows and %lld columns of %lld tables were compared in %lld chunks, every value bound to its row's key",
+        r->rows_compared, r->columns_compared, r->tables_compared, r->chunks_compared);
+    it_proof(
+        d->cx, r,
+        d->o->strictness == INTEGRITY_STRONG
+            ? "a changed value escapes with probability 2^-64, and 2^-192 where whole rows were hashed with SHA-256 as well"
+            : "a changed value escapes with probability 2^-64, a row that came or went with less (strictness=strong: 2^-192)");
     r->quiescent = d->right.quiescent;
     it_proof(d->cx, r, "no writes on the database meanwhile: %s", d->right.quiescence);
     if (d->left.live)
         it_proof(d->cx, r, "no writes on the source meanwhile: %s", d->left.quiescence);
     if (!d->left.quiescent && d->left.live && (r->rows_changed || r->rows_missing || r->rows_extra))
-        it_uncovered(d->cx, r, "the source was written while both were read: differences may be writes that only one side has seen");
+        it_uncovered(
+            d->cx, r,
+            "the source was written while both were read: differences may be writes that only one side has seen");
 }
 
-bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_target *left, const struct pg_target *right,
-                    const struct integrity_options *options, struct integrity_report *report)
+bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_target *left,
+                    const struct pg_target *right, const struct integrity_options *options,
+                    struct integrity_report *report)
 {
     struct integrity_options o = *options;
     struct it_diff d = {.cx = cx, .o = &o, .report = report};
@@ -346,7 +369,8 @@ bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_tar
         if (!name_differences(&d, p))
             goto done;
     }
-    if (!it_added_columns(&d) || !it_side_finish(cx, &d.right, report) || (d.left.live && !it_side_finish(cx, &d.left, report)))
+    if (!it_added_columns(&d) || !it_side_finish(cx, &d.right, report) ||
+        (d.left.live && !it_side_finish(cx, &d.left, report)))
         goto done;
     conclude_all(&d);
     ok = true;

@@ -41,7 +41,8 @@ const char *it_key_shown(struct it_diff *d, const char *key)
     return arena_printf(d->cx->arena, "#%.16s", hex);
 }
 
-void it_row(struct it_diff *d, struct it_pair *p, const char *kind, const char *key, const char *columns, const char *before, const char *after)
+void it_row(struct it_diff *d, struct it_pair *p, const char *kind, const char *key, const char *columns,
+            const char *before, const char *after)
 {
     if (d->named++ >= d->o->max_rows)
         return;
@@ -133,7 +134,8 @@ static const char *key_text(const struct merge *m, const struct pg_rows *rows, i
 }
 
 /* "column=value, …" of one row, read by its key; only the differing columns of a changed one. */
-static bool values(struct merge *m, int side, const struct pg_rows *rows, int row, const uint8_t *which, const char **out)
+static bool values(struct merge *m, int side, const struct pg_rows *rows, int row, const uint8_t *which,
+                   const char **out)
 {
     struct it_pass *p = m->pass[side];
     struct ctx *cx = m->d->cx;
@@ -148,7 +150,8 @@ static bool values(struct merge *m, int side, const struct pg_rows *rows, int ro
     str_addf(&sql, "%s FROM %s%s t WHERE ", n ? "" : "1", *p->table->kind == 'p' ? "" : "ONLY ",
              pg_qualified(cx, pg, p->table->schema, p->table->name));
     for (size_t k = 0; k < m->keys; k++)
-        str_addf(&sql, "%st.%s = %s", k ? " AND " : "", pg_ident(cx, pg, p->keys.at[k].name), pg_literal(cx, pg, pg_text(rows, row, (int)k + 1)));
+        str_addf(&sql, "%st.%s = %s", k ? " AND " : "", pg_ident(cx, pg, p->keys.at[k].name),
+                 pg_literal(cx, pg, pg_text(rows, row, (int)k + 1)));
     PG_ROWS_AUTO got = {.n = 0};
     if (!pg_query(cx, pg, &got, sql.s, 0, NULL))
         return false;
@@ -252,8 +255,8 @@ static bool merge_streams(struct merge *m)
                                   : found(m, EXTRA, -1, r->at, NULL, m->keys ? 1 : pg_int(&r->rows, r->at, 1));
             if (!ok)
                 return false;
-            if (named == m->d->report->rows.n && example[0] == (m->code_example[0] != NULL) && example[1] == (m->code_example[1] != NULL) &&
-                example[2] == (m->code_example[2] != NULL))
+            if (named == m->d->report->rows.n && example[0] == (m->code_example[0] != NULL) &&
+                example[1] == (m->code_example[1] != NULL) && example[2] == (m->code_example[2] != NULL))
                 arena_reset(cx->arena, mark); /* nothing was kept of it: a million differences must not cost memory */
             l->at += order <= 0;
             r->at += order >= 0;
@@ -281,8 +284,10 @@ static void sample(struct it_diff *d, struct it_pair *p, struct it_pass *left)
         some[n] = left->only[n * left->n_only / keep];
     d->report->at_least = true;
     p->line.note = arena_printf(d->cx->arena, "%zu of %zu unequal chunks looked into", n, left->n_only);
-    it_uncovered(d->cx, d->report, "%s: %zu of %zu chunks differ, %zu of them were read row by row ('max_drill_rows' is %lld); counts are lower bounds",
-                 p->left->object, p->n_unequal, (size_t)p->line.chunks, n, d->o->max_drill_rows);
+    it_uncovered(
+        d->cx, d->report,
+        "%s: %zu of %zu chunks differ, %zu of them were read row by row ('max_drill_rows' is %lld); counts are lower bounds",
+        p->left->object, p->n_unequal, (size_t)p->line.chunks, n, d->o->max_drill_rows);
     left->only = some;
     left->n_only = n;
 }
@@ -297,8 +302,9 @@ static void report(struct merge *m)
     for (int k = 0; k < 3; k++) {
         if (!m->count[k])
             continue;
-        it_finding(d->cx, d->report, INTEGRITY_ERROR, codes[k], m->p->left->object, "%s%s of %s %s %s, first: %s %s", at_least,
-                   text_plural(d->cx->arena, m->count[k], "row"), m->p->left->object, m->count[k] == 1 ? "is" : "are", texts[k],
+        it_finding(d->cx, d->report, INTEGRITY_ERROR, codes[k], m->p->left->object, "%s%s of %s %s %s, first: %s %s",
+                   at_least, text_plural(d->cx->arena, m->count[k], "row"), m->p->left->object,
+                   m->count[k] == 1 ? "is" : "are", texts[k],
                    m->p->left->key.n ? it_join(d->cx->arena, &m->p->left->key, ", ") : "", m->code_example[k]);
     }
     m->p->line.changed += m->count[CHANGED];
@@ -327,15 +333,18 @@ bool it_drill(struct it_diff *d, struct it_pair *p, struct it_pass *left)
     for (int s = 0; s < 2; s++) {
         struct stream *stream = &m.side[s];
         stream->pg = pg_pool_first(m.pass[s]->side->pool);
-        if (!pg_exec(cx, stream->pg, "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off") ||
+        if (!pg_exec(
+                cx, stream->pg,
+                "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off") ||
             !pg_exec(cx, stream->pg, drill_sql(&m, m.pass[s])))
             goto done;
     }
     log_info("%s: reading %zu unequal chunks row by row", p->left->object, left->n_only);
     ok = merge_streams(&m);
     for (int s = 0; ok && s < 2; s++)
-        ok = pg_exec(cx, m.side[s].pg,
-                     "CLOSE dbstep_drill; SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on");
+        ok = pg_exec(
+            cx, m.side[s].pg,
+            "CLOSE dbstep_drill; SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on");
     if (ok)
         report(&m);
 done:

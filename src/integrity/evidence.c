@@ -14,13 +14,20 @@
 
 #include "model.h"
 
-enum { CHUNKS_LOOKED_INTO = 256, ROWS_AT_ONCE = 20000, SPAN_AT_ONCE = 65536, LIST_SUSPECTS = 20, TRIPLE_CANDIDATES = 3000, TRIPLE_CHUNKS = 4 };
+enum {
+    CHUNKS_LOOKED_INTO = 256,
+    ROWS_AT_ONCE = 20000,
+    SPAN_AT_ONCE = 65536,
+    LIST_SUSPECTS = 20,
+    TRIPLE_CANDIDATES = 3000,
+    TRIPLE_CHUNKS = 4
+};
 
 struct candidate {
     uint64_t hash;
-    int sign;        /* +1: it is there, and may have come; -1: it is not, and may have gone */
-    int row;         /* among the rows fetched; -1 for absent keys */
-    long long key;   /* absent keys only */
+    int sign;      /* +1: it is there, and may have come; -1: it is not, and may have gone */
+    int row;       /* among the rows fetched; -1 for absent keys */
+    long long key; /* absent keys only */
 };
 
 struct look {
@@ -49,7 +56,8 @@ static bool same_lineage(const struct it_diff *d)
 
 static bool same_database(const struct it_diff *d)
 {
-    return same_lineage(d) && text_equal(d->left.id.database_oid, d->right.id.database_oid) && d->left.id.timeline == d->right.id.timeline;
+    return same_lineage(d) && text_equal(d->left.id.database_oid, d->right.id.database_oid) &&
+           d->left.id.timeline == d->right.id.timeline;
 }
 
 static bool fetch_rows(struct look *k)
@@ -65,9 +73,10 @@ static bool fetch_rows(struct look *k)
     one.xids = "{}"; /* so that the row source shows xmin */
     str_addf(&sql, "SELECT q.s, %s, ", it_pass_seed(&one));
     if (same_lineage(k->d)) /* xmin has 32 bits: the nearest id before now that ends in them */
-        str_addf(&sql,
-                 "q.x::text::bigint >= 3 AND NOT pg_visible_in_snapshot((n.now - ((n.now - q.x::text::bigint) & 4294967295))::text::xid8, %s)",
-                 pg_literal(cx, pg, k->d->left.snapshot));
+        str_addf(
+            &sql,
+            "q.x::text::bigint >= 3 AND NOT pg_visible_in_snapshot((n.now - ((n.now - q.x::text::bigint) & 4294967295))::text::xid8, %s)",
+            pg_literal(cx, pg, k->d->left.snapshot));
     else
         str_add(&sql, "true");
     for (size_t i = 0; i < one.keys.n; i++)
@@ -79,7 +88,8 @@ static bool fetch_rows(struct look *k)
     struct str from = str_new(cx->arena);
     it_pass_from(&from, &one, NULL, "");
     /* The row source begins with " FROM"; the transaction counter joins it as one more row source in front. */
-    str_addf(&sql, " FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS now) n CROSS JOIN %s", from.s + strlen(" FROM "));
+    str_addf(&sql, " FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS now) n CROSS JOIN %s",
+             from.s + strlen(" FROM "));
     str_add(&sql, " ORDER BY q.s");
     return pg_query(cx, pg, &k->rows, sql.s, 0, NULL);
 }
@@ -98,7 +108,8 @@ static bool add_absent(struct look *k, size_t room)
 
     if (g->kind != KEY_RANGE || g->shift > 16 || k->n + (UINT64_C(1) << g->shift) > room)
         return true;
-    long long lo = (long long)((uint64_t)k->id << g->shift), hi = (long long)(((uint64_t)k->id << g->shift) + ((UINT64_C(1) << g->shift) - 1));
+    long long lo = (long long)((uint64_t)k->id << g->shift),
+              hi = (long long)(((uint64_t)k->id << g->shift) + ((UINT64_C(1) << g->shift) - 1));
     lo = lo < g->lo ? g->lo : lo;
     hi = hi > g->hi ? g->hi : hi;
     const char *sql = arena_printf(cx->arena,
@@ -115,12 +126,14 @@ static bool add_absent(struct look *k, size_t room)
             there++;
         if (there < k->rows.n && pg_int(&k->rows, there, 0) == key)
             continue;
-        k->all[k->n++] = (struct candidate){.hash = it_number_mod64(pg_text(&rows, i, 1)), .sign = -1, .row = -1, .key = key};
+        k->all[k->n++] =
+            (struct candidate){.hash = it_number_mod64(pg_text(&rows, i, 1)), .sign = -1, .row = -1, .key = key};
     }
     return true;
 }
 
-static const struct candidate *lookup(const struct look *k, uint64_t hash, int sign, const struct candidate *not1, const struct candidate *not2)
+static const struct candidate *lookup(const struct look *k, uint64_t hash, int sign, const struct candidate *not1,
+                                      const struct candidate *not2)
 {
     struct candidate key = {.hash = hash};
     const struct candidate *c = k->n ? bsearch(&key, k->all, k->n, sizeof *k->all, by_hash) : NULL;
@@ -150,7 +163,8 @@ static bool solve(struct look *k, struct tally *t)
         return false;
     for (size_t i = 0; i < k->n; i++)
         for (size_t j = i + 1; j < k->n; j++)
-            if ((c = lookup(k, want ^ k->all[i].hash ^ k->all[j].hash, (int)delta - k->all[i].sign - k->all[j].sign, &k->all[i], &k->all[j]))) {
+            if ((c = lookup(k, want ^ k->all[i].hash ^ k->all[j].hash, (int)delta - k->all[i].sign - k->all[j].sign,
+                            &k->all[i], &k->all[j]))) {
                 k->solution[0] = k->all[i];
                 k->solution[1] = k->all[j];
                 k->solution[2] = *c;
@@ -203,7 +217,8 @@ static void name_solution(struct look *k, struct tally *t)
     struct it_diff *d = k->d;
     for (int i = 0; i < k->n_solution; i++) {
         const struct candidate *c = &k->solution[i];
-        const char *key = c->sign > 0 ? row_key(k, c->row) : it_key_shown(d, arena_printf(d->cx->arena, "%lld", c->key));
+        const char *key =
+            c->sign > 0 ? row_key(k, c->row) : it_key_shown(d, arena_printf(d->cx->arena, "%lld", c->key));
         if (c->sign > 0 && (k->p->live & (LIVE_INSERTS | LIVE_ALL))) {
             k->p->line.inserted++;
         } else if (c->sign < 0 && (k->p->live & (LIVE_DELETES | LIVE_ALL))) {
@@ -223,8 +238,8 @@ static void open_chunk(struct look *k, struct tally *t, const char *columns)
 {
     struct arena *a = k->d->cx->arena;
     const char *where = it_chunk_text(a, &k->p->left->geometry, &k->p->left->key, k->id);
-    const char *text = arena_printf(a, "%s (%lld rows before, %lld now)%s%s", where, (long long)k->before->rows, (long long)k->now->rows,
-                                    *columns ? ", in " : "", columns);
+    const char *text = arena_printf(a, "%s (%lld rows before, %lld now)%s%s", where, (long long)k->before->rows,
+                                    (long long)k->now->rows, *columns ? ", in " : "", columns);
     if (k->p->live & LIVE_ALL)
         return;
     t->open_chunks++;
@@ -255,10 +270,11 @@ static void name_changed(struct look *k, struct tally *t, const char *columns)
             continue;
         const char *key = row_key(k, i);
         if (!t->changed_at)
-            t->changed_at = arena_printf(d->cx->arena, "%s, in %s%s", key, columns,
-                                         suspects > 1 ? arena_printf(d->cx->arena, " (one or more of %d rows written since)", suspects)
-                                         : certain    ? ""
-                                                      : " (the only row written since)");
+            t->changed_at = arena_printf(
+                d->cx->arena, "%s, in %s%s", key, columns,
+                suspects > 1 ? arena_printf(d->cx->arena, " (one or more of %d rows written since)", suspects)
+                : certain    ? ""
+                             : " (the only row written since)");
         it_row(d, k->p, kind, key, columns, NULL, NULL);
     }
 }
@@ -313,9 +329,11 @@ static bool look_into(struct look *k, struct tally *t)
     int suspects = 0;
     for (int i = 0; i < k->rows.n; i++)
         suspects += pg_bool(&k->rows, i, 2) && !is_solution(k, i);
-    if (suspects || !same_database(k->d)) { /* with rows gone, their part of the digests is unknown: were the others changed? */
+    if (suspects ||
+        !same_database(k->d)) { /* with rows gone, their part of the digests is unknown: were the others changed? */
         t->uncertain++;
-        it_uncovered(k->d->cx, k->d->report, "%s: %s: rows are gone from there, so the values of the other rows cannot be judged",
+        it_uncovered(k->d->cx, k->d->report,
+                     "%s: %s: rows are gone from there, so the values of the other rows cannot be judged",
                      k->p->left->object, it_chunk_text(a, &k->p->left->geometry, &k->p->left->key, k->id));
     }
     return true;
@@ -330,23 +348,30 @@ static void findings(struct it_diff *d, struct it_pair *p, const struct tally *t
 
     if (t->extra && t->extra_at)
         it_finding(d->cx, d->report, INTEGRITY_ERROR, "rows-extra", object, "%s%s of %s new, first: %s %s", at_least,
-                   text_plural(a, t->extra, "row"), arena_printf(a, "%s %s", object, t->extra == 1 ? "is" : "are"), key, t->extra_at);
+                   text_plural(a, t->extra, "row"), arena_printf(a, "%s %s", object, t->extra == 1 ? "is" : "are"), key,
+                   t->extra_at);
     if (t->missing && t->missing_at)
-        it_finding(d->cx, d->report, INTEGRITY_ERROR, "rows-missing", object, "%s%s of %s %s missing, first: %s %s", at_least,
-                   text_plural(a, t->missing, "row"), object, t->missing == 1 ? "is" : "are", key, t->missing_at);
+        it_finding(d->cx, d->report, INTEGRITY_ERROR, "rows-missing", object, "%s%s of %s %s missing, first: %s %s",
+                   at_least, text_plural(a, t->missing, "row"), object, t->missing == 1 ? "is" : "are", key,
+                   t->missing_at);
     if (t->changed && t->changed_at)
-        it_finding(d->cx, d->report, INTEGRITY_ERROR, "rows-changed", object, "%s%s of %s %s changed, first: %s %s", at_least,
-                   text_plural(a, t->changed, "row"), object, t->changed == 1 ? "is" : "are", key, t->changed_at);
+        it_finding(d->cx, d->report, INTEGRITY_ERROR, "rows-changed", object, "%s%s of %s %s changed, first: %s %s",
+                   at_least, text_plural(a, t->changed, "row"), object, t->changed == 1 ? "is" : "are", key,
+                   t->changed_at);
     if (t->open_chunks && tolerated)
-        it_finding(d->cx, d->report, INTEGRITY_WARNING, "range-uncovered", object,
-                   "%s of %s differ, as rows were declared to come or go; what else changed there cannot be told, first: %s",
-                   text_plural(a, t->open_chunks, "key range"), object, t->open_at);
+        it_finding(
+            d->cx, d->report, INTEGRITY_WARNING, "range-uncovered", object,
+            "%s of %s differ, as rows were declared to come or go; what else changed there cannot be told, first: %s",
+            text_plural(a, t->open_chunks, "key range"), object, t->open_at);
     else if (t->open_chunks)
-        it_finding(d->cx, d->report, INTEGRITY_ERROR, "range-differs", object, "%s of %s %s, first: %s", text_plural(a, t->open_chunks, "key range"),
-                   object, t->open_chunks == 1 ? "differs" : "differ", t->open_at)
+        it_finding(d->cx, d->report, INTEGRITY_ERROR, "range-differs", object, "%s of %s %s, first: %s",
+                   text_plural(a, t->open_chunks, "key range"), object, t->open_chunks == 1 ? "differs" : "differ",
+                   t->open_at)
             ->hint = "a certificate holds no rows: give the source as 'source_db_url' too, and the rows are named";
     if (t->open_chunks)
-        it_uncovered(d->cx, d->report, "%s: rows of %lld differing key ranges could not be named from the certificate alone", object, t->open_chunks);
+        it_uncovered(d->cx, d->report,
+                     "%s: rows of %lld differing key ranges could not be named from the certificate alone", object,
+                     t->open_chunks);
     p->line.extra += t->extra;
     p->line.missing += t->missing;
     p->line.changed += t->changed;
@@ -373,7 +398,8 @@ bool it_evidence(struct it_diff *d, struct it_pair *p)
                 const char *text = arena_printf(d->cx->arena, "all of %s", where);
                 const char **at = k.now ? &t.extra_at : &t.missing_at;
                 *at = *at ? *at : text;
-                it_row(d, p, k.now ? "extra" : "missing", arena_printf(d->cx->arena, "%s (%lld rows)", text, rows), "", NULL, NULL);
+                it_row(d, p, k.now ? "extra" : "missing", arena_printf(d->cx->arena, "%s (%lld rows)", text, rows), "",
+                       NULL, NULL);
             }
             continue;
         }

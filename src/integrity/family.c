@@ -48,9 +48,11 @@ enum it_family it_family_of(const struct it_column *c, enum integrity_strictness
         const char *type;
         enum it_family family;
     } map[] = {
-        {"int2", FAM_INT4}, {"int4", FAM_INT4}, {"int8", FAM_INT8}, {"bool", FAM_BOOL}, {"bpchar", FAM_BPCHAR}, {"uuid", FAM_UUID},
-        {"bytea", FAM_BYTEA}, {"timestamp", FAM_TIMESTAMP}, {"timestamptz", FAM_TIMESTAMPTZ}, {"date", FAM_DATE}, {"time", FAM_TIME},
-        {"timetz", FAM_TIMETZ}, {"money", FAM_MONEY}, {"inet", FAM_INET}, {"cidr", FAM_INET},
+        {"int2", FAM_INT4},   {"int4", FAM_INT4},           {"int8", FAM_INT8},
+        {"bool", FAM_BOOL},   {"bpchar", FAM_BPCHAR},       {"uuid", FAM_UUID},
+        {"bytea", FAM_BYTEA}, {"timestamp", FAM_TIMESTAMP}, {"timestamptz", FAM_TIMESTAMPTZ},
+        {"date", FAM_DATE},   {"time", FAM_TIME},           {"timetz", FAM_TIMETZ},
+        {"money", FAM_MONEY}, {"inet", FAM_INET},           {"cidr", FAM_INET},
     };
     bool semantic = s == INTEGRITY_SEMANTIC;
 
@@ -126,28 +128,35 @@ void it_family_sql(struct str *out, enum it_family f, const struct it_column *c,
     }
     case FAM_TEXT: str_addf(out, "hashtextextended(%s::text COLLATE \"C\", %s)", v, s); return;
     case FAM_BPCHAR:
-        str_addf(out, "hashbpcharextended(%s%s COLLATE \"C\", %s)", v, text_equal(c->base, "bpchar") ? "" : "::bpchar", s);
+        str_addf(out, "hashbpcharextended(%s%s COLLATE \"C\", %s)", v, text_equal(c->base, "bpchar") ? "" : "::bpchar",
+                 s);
         return;
     case FAM_BOOL: str_addf(out, "hashcharextended(%s::int::\"char\", %s)", v, s); return;
     case FAM_FLOAT: /* tells -0 from 0 */
-        str_addf(out, "CASE WHEN %s = 0 THEN hash_record_extended(row(float8send(%s)), %s) ELSE hashfloat8extended(%s, %s) END", v, v, s, v,
-                 s);
+        str_addf(
+            out,
+            "CASE WHEN %s = 0 THEN hash_record_extended(row(float8send(%s)), %s) ELSE hashfloat8extended(%s, %s) END",
+            v, v, s, v, s);
         return;
-    case FAM_FLOAT_EQ: str_addf(out, "CASE WHEN %s = 0 THEN hashint4extended(0, %s) ELSE hashfloat8extended(%s, %s) END", v, s, v, s); return;
+    case FAM_FLOAT_EQ:
+        str_addf(out, "CASE WHEN %s = 0 THEN hashint4extended(0, %s) ELSE hashfloat8extended(%s, %s) END", v, s, v, s);
+        return;
     case FAM_NUMERIC: /* scale() of NaN and the infinities is NULL */
-        str_addf(out,
-                 "hash_numeric_extended(%s, hashint4extended(coalesce(scale(%s), CASE %s::text WHEN 'NaN' THEN -1 WHEN 'Infinity' "
-                 "THEN -2 ELSE -3 END), %s))",
-                 v, v, v, s);
+        str_addf(
+            out,
+            "hash_numeric_extended(%s, hashint4extended(coalesce(scale(%s), CASE %s::text WHEN 'NaN' THEN -1 WHEN 'Infinity' "
+            "THEN -2 ELSE -3 END), %s))",
+            v, v, v, s);
         return;
     case FAM_NUMERIC_EQ:
         if (is_int(c))
             str_addf(out, "hash_numeric_extended(%s::numeric, hashint4extended(0, %s))", v, s);
         else
-            str_addf(out,
-                     "hash_numeric_extended(%s, hashint4extended(coalesce(scale(%s) & 0, CASE %s::text WHEN 'NaN' THEN -1 WHEN 'Infinity' "
-                     "THEN -2 ELSE -3 END), %s))",
-                     v, v, v, s);
+            str_addf(
+                out,
+                "hash_numeric_extended(%s, hashint4extended(coalesce(scale(%s) & 0, CASE %s::text WHEN 'NaN' THEN -1 WHEN 'Infinity' "
+                "THEN -2 ELSE -3 END), %s))",
+                v, v, v, s);
         return;
     case FAM_UUID: str_addf(out, "uuid_hash_extended(%s, %s)", v, s); return;
     case FAM_BYTEA: str_addf(out, "hash_record_extended(row(%s), %s)", v, s); return;
@@ -157,7 +166,9 @@ void it_family_sql(struct str *out, enum it_family f, const struct it_column *c,
     case FAM_TIME: str_addf(out, "hash_record_extended(row(time_send(%s)), %s)", v, s); return;
     case FAM_TIMETZ: str_addf(out, "hash_record_extended(row(timetz_send(%s)), %s)", v, s); return;
     case FAM_MONEY: str_addf(out, "hash_record_extended(row(cash_send(%s)), %s)", v, s); return;
-    case FAM_INET: str_addf(out, "hashinetextended(%s%s, %s)", v, text_equal(c->base, "cidr") ? "::inet" : "", s); return;
+    case FAM_INET:
+        str_addf(out, "hashinetextended(%s%s, %s)", v, text_equal(c->base, "cidr") ? "::inet" : "", s);
+        return;
     case FAM_INTERVAL_EQ: /* one form for all intervals that SQL calls equal; interval_hash_extended folds to 32 bits */
         str_addf(out, "hashtextextended(justify_interval(%s)::text COLLATE \"C\", %s)", v, s);
         return;
@@ -177,11 +188,15 @@ const char *it_probe_sql(struct arena *a)
         {FAM_BOOL, "bool", {"true", "false"}},
         {FAM_FLOAT, "float8", {"'-0'::float8", "'1e-20'::float8", "'NaN'::float8"}},
         {FAM_FLOAT_EQ, "float8", {"'-0'::float8", "'0.1'::float8", "'-Infinity'::float8"}},
-        {FAM_NUMERIC, "numeric", {"'-12.50'::numeric", "'0'::numeric", "'NaN'::numeric", "'12345678901234567890.1'::numeric"}},
+        {FAM_NUMERIC,
+         "numeric",
+         {"'-12.50'::numeric", "'0'::numeric", "'NaN'::numeric", "'12345678901234567890.1'::numeric"}},
         {FAM_NUMERIC_EQ, "numeric", {"'-12.50'::numeric", "'0'::numeric", "'NaN'::numeric", "'1e100'::numeric"}},
         {FAM_UUID, "uuid", {"'00010203-0405-0607-0809-0a0b0c0d0e0f'::uuid"}},
         {FAM_BYTEA, "bytea", {"'\\x00ff10'::bytea"}},
-        {FAM_TIMESTAMP, "timestamp", {"'2026-01-31 12:00:00.123456'::timestamp", "'infinity'::timestamp", "'0044-03-15 BC'::timestamp"}},
+        {FAM_TIMESTAMP,
+         "timestamp",
+         {"'2026-01-31 12:00:00.123456'::timestamp", "'infinity'::timestamp", "'0044-03-15 BC'::timestamp"}},
         {FAM_TIMESTAMPTZ, "timestamptz", {"'2026-01-31 12:00:00.123456+02'::timestamptz", "'-infinity'::timestamptz"}},
         {FAM_DATE, "date", {"'1999-12-31'::date"}},
         {FAM_TIME, "time", {"'23:59:59.999999'::time"}},
@@ -197,7 +212,8 @@ const char *it_probe_sql(struct arena *a)
         str_addf(&sql, "%sSELECT '%s' AS family, concat_ws(' '", i ? " UNION ALL " : "", names[probes[i].family]);
         for (size_t v = 0; v < COUNT(probes[i].values) && probes[i].values[v]; v++) {
             str_add(&sql, ", ");
-            it_family_sql(&sql, probes[i].family, &c, arena_printf(a, "(%s)", probes[i].values[v]), "-81985529216486896");
+            it_family_sql(&sql, probes[i].family, &c, arena_printf(a, "(%s)", probes[i].values[v]),
+                          "-81985529216486896");
         }
         str_add(&sql, ") AS value");
     }

@@ -26,6 +26,7 @@ static void choose_buckets(struct it_geometry *g, enum it_key_kind kind, long lo
     g->mask -= 1;
 }
 
+/* Chunks less one. */
 static uint64_t chunks_at(const struct it_geometry *g, int shift)
 {
     return (uint64_t)(g->hi >> shift) - (uint64_t)(g->lo >> shift);
@@ -64,7 +65,8 @@ static bool take_bounds(struct ctx *cx, void *user, const struct pg_rows *rows, 
     if (span < (uint64_t)est)
         est = (long long)span + 1;
     uint64_t wanted = (uint64_t)chunks_wanted(est, j->chunk_rows);
-    while (chunks_at(g, g->shift) >= wanted + wanted / 2)
+    /* Keys on both sides of zero never share a chunk, however coarse: two chunks are always allowed. */
+    while (chunks_at(g, g->shift) > 1 && chunks_at(g, g->shift) >= wanted + wanted / 2)
         g->shift++;
     j->sparse = wanted > 1 && span / 16 > (uint64_t)est;
     return true;
@@ -93,10 +95,12 @@ static bool take_histogram(struct ctx *cx, void *user, const struct pg_rows *row
 
 static const char *from_table(struct ctx *cx, struct it_side *side, const struct it_table *t)
 {
-    return arena_printf(cx->arena, "%s%s", *t->kind == 'p' ? "" : "ONLY ", pg_qualified(cx, pg_pool_first(side->pool), t->schema, t->name));
+    return arena_printf(cx->arena, "%s%s", *t->kind == 'p' ? "" : "ONLY ",
+                        pg_qualified(cx, pg_pool_first(side->pool), t->schema, t->name));
 }
 
-bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o, struct it_table *const *tables, size_t n)
+bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o,
+                        struct it_table *const *tables, size_t n)
 {
     struct pg *pg = pg_pool_first(side->pool);
     struct bounds_job *jobs = arena_array(cx->arena, n, sizeof *jobs);
@@ -113,8 +117,9 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
             const char *k = pg_ident(cx, pg, key->name);
             jobs[i] = (struct bounds_job){.side = side, .table = t, .chunk_rows = o->chunk_rows};
             pg_pool_add(side->pool,
-                        arena_printf(cx->arena, "SELECT min(%s)::bigint, max(%s)::bigint FROM %s", k, k, from_table(cx, side, t)), 0, NULL,
-                        take_bounds, &jobs[i]);
+                        arena_printf(cx->arena, "SELECT min(%s)::bigint, max(%s)::bigint FROM %s", k, k,
+                                     from_table(cx, side, t)),
+                        0, NULL, take_bounds, &jobs[i]);
         }
     }
     if (!pg_pool_run(cx, side->pool))
@@ -123,11 +128,12 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
         struct it_table *t = tables[i];
         if (!jobs[i].sparse || t->skip)
             continue;
-        const char *sql = arena_printf(cx->arena,
-                                       "SELECT b::bigint FROM pg_stats s, unnest(s.histogram_bounds::text::text[]) b "
-                                       "WHERE s.schemaname = %s AND s.tablename = %s AND s.attname = %s AND s.inherited = %s ORDER BY 1",
-                                       pg_literal(cx, pg, t->schema), pg_literal(cx, pg, t->name), pg_literal(cx, pg, t->key.at[0]),
-                                       *t->kind == 'p' ? "true" : "false");
+        const char *sql = arena_printf(
+            cx->arena,
+            "SELECT b::bigint FROM pg_stats s, unnest(s.histogram_bounds::text::text[]) b "
+            "WHERE s.schemaname = %s AND s.tablename = %s AND s.attname = %s AND s.inherited = %s ORDER BY 1",
+            pg_literal(cx, pg, t->schema), pg_literal(cx, pg, t->name), pg_literal(cx, pg, t->key.at[0]),
+            *t->kind == 'p' ? "true" : "false");
         pg_pool_add(side->pool, sql, 0, NULL, take_histogram, &jobs[i]);
     }
     return pg_pool_run(cx, side->pool);
@@ -144,6 +150,7 @@ char *it_chunk_text(struct arena *a, const struct it_geometry *g, const struct s
         return arena_printf(a, "%s above %lld", names, g->hi);
     if (id == IT_BELOW && g->lo >> g->shift != id)
         return arena_printf(a, "%s below %lld", names, g->lo);
-    long long lo = (long long)((uint64_t)id << g->shift), hi = (long long)(((uint64_t)id << g->shift) + ((UINT64_C(1) << g->shift) - 1));
+    long long lo = (long long)((uint64_t)id << g->shift),
+              hi = (long long)(((uint64_t)id << g->shift) + ((UINT64_C(1) << g->shift) - 1));
     return arena_printf(a, "%s %lld..%lld", names, lo < g->lo ? g->lo : lo, hi > g->hi ? g->hi : hi);
 }

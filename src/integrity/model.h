@@ -10,12 +10,27 @@
 
 /* ---- hash families: how a value becomes 64 bits. Types of one family have equal digests for equal values. ---- */
 
-#define IT_FAMILIES(F)                                                                                                    \
-    F(NONE, "none")                                                                                                       \
-    F(INT4, "int4") F(INT8, "int8") F(TEXT, "text") F(BPCHAR, "bpchar") F(BOOL, "bool") F(FLOAT, "float")                  \
-    F(FLOAT_EQ, "float-eq") F(NUMERIC, "numeric") F(NUMERIC_EQ, "numeric-eq") F(UUID, "uuid") F(BYTEA, "bytea")           \
-    F(TIMESTAMP, "timestamp") F(TIMESTAMPTZ, "timestamptz") F(DATE, "date") F(TIME, "time") F(TIMETZ, "timetz")           \
-    F(MONEY, "money") F(INET, "inet") F(INTERVAL_EQ, "interval-eq")
+#define IT_FAMILIES(F)            \
+    F(NONE, "none")               \
+    F(INT4, "int4")               \
+    F(INT8, "int8")               \
+    F(TEXT, "text")               \
+    F(BPCHAR, "bpchar")           \
+    F(BOOL, "bool")               \
+    F(FLOAT, "float")             \
+    F(FLOAT_EQ, "float-eq")       \
+    F(NUMERIC, "numeric")         \
+    F(NUMERIC_EQ, "numeric-eq")   \
+    F(UUID, "uuid")               \
+    F(BYTEA, "bytea")             \
+    F(TIMESTAMP, "timestamp")     \
+    F(TIMESTAMPTZ, "timestamptz") \
+    F(DATE, "date")               \
+    F(TIME, "time")               \
+    F(TIMETZ, "timetz")           \
+    F(MONEY, "money")             \
+    F(INET, "inet")               \
+    F(INTERVAL_EQ, "interval-eq")
 
 enum it_family {
 #define F(name, text) FAM_##name,
@@ -27,7 +42,8 @@ enum it_family {
 struct it_column {
     const char *name;
     const char *type; /* as format_type() writes it, with its modifier */
-    const char *base; /* built-in base type's name ("int4", "numeric", "_int4"), below every domain; "" for other types */
+    const char
+        *base; /* built-in base type's name ("int4", "numeric", "_int4"), below every domain; "" for other types */
     long long typmod; /* of the base, -1: none */
     bool not_null;
     const char *generated, *identity; /* pg_attribute's letters, "" for none */
@@ -126,8 +142,8 @@ struct it_side {
     struct it_table_list tables;
     VEC(struct it_object) objects;
     VEC(struct it_probe) probes;
-    VEC(struct it_leaf) other;       /* relations without rows of their own to compare: name, and reason in oid */
-    const char *root;                /* certificate's root digest */
+    VEC(struct it_leaf) other; /* relations without rows of their own to compare: name, and reason in oid */
+    const char *root;          /* certificate's root digest */
 };
 
 /* ---- family.c ---- */
@@ -147,8 +163,8 @@ void it_chunks_init(struct it_chunks *c, struct arena *a, size_t columns, size_t
 struct it_chunk *it_chunks_get(struct it_chunks *c, int64_t id);              /* made when missing */
 const struct it_chunk *it_chunks_find(const struct it_chunks *c, int64_t id); /* or NULL */
 /* Adds a slice's row; `sums` says how digests combine. NULL digests: absent[i]. */
-void it_chunks_add(struct it_chunks *c, bool sums, int64_t id, uint64_t rows, uint64_t keys, uint64_t touched, const uint64_t *digest,
-                   const uint8_t *absent);
+void it_chunks_add(struct it_chunks *c, bool sums, int64_t id, uint64_t rows, uint64_t keys, uint64_t touched,
+                   const uint64_t *digest, const uint8_t *absent);
 void it_chunks_sort(struct it_chunks *c); /* by id */
 uint64_t it_chunks_rows(const struct it_chunks *c);
 /* Decimal text of any length, signed, modulo 2^64. */
@@ -180,14 +196,15 @@ struct it_pass {
     const struct it_geometry *geometry;
     struct it_column_list keys, columns; /* this side's names and types, with the family to use */
     bool strong;
-    const char *xids;       /* '{1,2}' when touched rows are counted, else NULL */
-    const int64_t *only;    /* restrict to these chunks, sorted; NULL: all */
+    const char *xids;    /* '{1,2}' when touched rows are counted, else NULL */
+    const int64_t *only; /* restrict to these chunks, sorted; NULL: all */
     size_t n_only;
     struct it_chunks chunks;
     struct err failed; /* code E_OK: none */
     size_t jobs_left;
 };
-bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o, struct it_table *const *tables, size_t n);
+bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o,
+                        struct it_table *const *tables, size_t n);
 /* Queue the statements of a pass; pg_pools_run() does them. */
 void it_pass_queue(struct it_pass *p, long long slice_bytes);
 /* FROM … of a query in which q.s is the seed, q.kN and q.cN the columns, restricted to p->only. */
@@ -207,13 +224,19 @@ bool it_certificate_read(struct ctx *cx, const char *path, struct it_side *side)
 
 /* ---- declare.c ---- */
 enum it_change_kind {
-    CHANGE_ADD_COLUMN, CHANGE_DROP_COLUMN, CHANGE_RENAME_COLUMN, CHANGE_COLUMN, CHANGE_ADD_TABLE, CHANGE_DROP_TABLE, CHANGE_RENAME_TABLE
+    CHANGE_ADD_COLUMN,
+    CHANGE_DROP_COLUMN,
+    CHANGE_RENAME_COLUMN,
+    CHANGE_COLUMN,
+    CHANGE_ADD_TABLE,
+    CHANGE_DROP_TABLE,
+    CHANGE_RENAME_TABLE
 };
 struct it_change {
     enum it_change_kind kind;
-    const char *text;                   /* as given */
+    const char *text;                    /* as given */
     const char *schema, *table, *column; /* schema "" : any */
-    const char *to;                     /* renamed to */
+    const char *to;                      /* renamed to */
     bool happened;
 };
 enum { LIVE_INSERTS = 1, LIVE_DELETES = 2, LIVE_ALL = 4, LIVE_COLUMN = 8 };
@@ -226,9 +249,11 @@ struct it_declared {
     VEC(struct it_change) changes;
     VEC(struct it_live) live;
 };
-bool it_declared_parse(struct ctx *cx, const struct str_list *changes, const struct str_list *live, struct it_declared *out);
+bool it_declared_parse(struct ctx *cx, const struct str_list *changes, const struct str_list *live,
+                       struct it_declared *out);
 /* The first declaration of that kind for the table (and column, when not NULL), or NULL; marks it as happened. */
-struct it_change *it_declared_find(struct it_declared *d, enum it_change_kind kind, const struct it_table *t, const char *column);
+struct it_change *it_declared_find(struct it_declared *d, enum it_change_kind kind, const struct it_table *t,
+                                   const char *column);
 bool it_declared_any(const struct it_declared *d, const struct it_table *t);
 unsigned it_live_table(struct it_declared *d, const struct it_table *t);
 bool it_live_column(struct it_declared *d, const struct it_table *t, const char *column);
@@ -242,13 +267,13 @@ struct it_pair {
     struct it_pass left_pass, right_pass; /* left_pass only when the left is live */
     size_t *left_digest;                  /* for each column of right_pass: index among the left's digests */
     size_t n_left_digest;
-    struct str_list columns;              /* left names of the compared columns, as right_pass.columns */
-    uint8_t *expected;                    /* for each: its values may differ, as declared */
-    uint8_t *differs;                     /* for each: some chunk differs */
-    struct str_list added;                /* columns that are new, as declared */
+    struct str_list columns; /* left names of the compared columns, as right_pass.columns */
+    uint8_t *expected;       /* for each: its values may differ, as declared */
+    uint8_t *differs;        /* for each: some chunk differs */
+    struct str_list added;   /* columns that are new, as declared */
     bool comparable;
-    long long not_shown;                  /* chunks that differ and could not be looked into */
-    struct str_list uncompared;           /* "column (reason)" */
+    long long not_shown;        /* chunks that differ and could not be looked into */
+    struct str_list uncompared; /* "column (reason)" */
     unsigned live;
     struct integrity_table line;
     int64_t *unequal;
@@ -287,17 +312,20 @@ bool it_evidence(struct it_diff *d, struct it_pair *p);
 /* Can the witness still show the certificate's rows? Keeps the chunks it vouches for in `pass`. */
 bool it_witness(struct it_diff *d, struct it_pair *p, struct it_pass *pass);
 /* Adds a named row to the report, unless the cap is reached, and counts it. */
-void it_row(struct it_diff *d, struct it_pair *p, const char *kind, const char *key, const char *columns, const char *before, const char *after);
+void it_row(struct it_diff *d, struct it_pair *p, const char *kind, const char *key, const char *columns,
+            const char *before, const char *after);
 const char *it_key_shown(struct it_diff *d, const char *key);
 /* Do two chunks agree in everything this pair compares? columns (n bytes, may be NULL) marks those that differ. */
 bool it_chunk_equal(const struct it_pair *p, const struct it_chunks *l, const struct it_chunk *a, const size_t *map,
                     const struct it_chunks *r, const struct it_chunk *b, uint8_t *columns);
 
 /* ---- report.c ---- */
-struct integrity_finding *it_finding(struct ctx *cx, struct integrity_report *r, enum integrity_severity s, const char *code,
-                                     const char *object, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+struct integrity_finding *it_finding(struct ctx *cx, struct integrity_report *r, enum integrity_severity s,
+                                     const char *code, const char *object, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
 void it_proof(struct ctx *cx, struct integrity_report *r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void it_uncovered(struct ctx *cx, struct integrity_report *r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void it_uncovered(struct ctx *cx, struct integrity_report *r, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 char *it_join(struct arena *a, const struct str_list *list, const char *between);
 
 #endif

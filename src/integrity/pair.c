@@ -7,8 +7,12 @@ static void not_compared(struct it_diff *d, struct it_table *t, const char *side
 {
     it_uncovered(d->cx, d->report, "%s: %s", t->object, t->skip);
     d->report->tables_uncovered++;
-    *VEC_PUSH(d->cx->arena, &d->report->tables) = (struct integrity_table){
-        .object = t->object, .status = "not compared", .note = t->skip, .key = "", .rows_left = t->rows, .rows_right = -1};
+    *VEC_PUSH(d->cx->arena, &d->report->tables) = (struct integrity_table){.object = t->object,
+                                                                           .status = "not compared",
+                                                                           .note = t->skip,
+                                                                           .key = "",
+                                                                           .rows_left = t->rows,
+                                                                           .rows_right = -1};
     if (!t->skip_code)
         return;
     d->report->unproven = true;
@@ -16,7 +20,8 @@ static void not_compared(struct it_diff *d, struct it_table *t, const char *side
         "grant what is missing, or leave the table out with 'exclude_tables'";
 }
 
-static void undeclared(struct it_diff *d, const char *code, const char *object, const char *what, const char *declaration)
+static void undeclared(struct it_diff *d, const char *code, const char *object, const char *what,
+                       const char *declaration)
 {
     it_finding(d->cx, d->report, INTEGRITY_ERROR, code, object, "%s, which was not declared", what)->hint =
         arena_printf(d->cx->arena, "if the change means it, declare it in 'expected_changes': %s", declaration);
@@ -88,7 +93,8 @@ void it_pair_tables(struct it_diff *d)
             it_proof(d->cx, d->report, "%s was added, as declared", t->object);
             it_uncovered(d->cx, d->report, "%s: new, so there is nothing to compare it with", t->object);
         } else {
-            undeclared(d, "table-added", t->object, arena_printf(a, "table %s is new", t->object), arena_printf(a, "add table %s", t->object));
+            undeclared(d, "table-added", t->object, arena_printf(a, "table %s is new", t->object),
+                       arena_printf(a, "add table %s", t->object));
         }
     }
 }
@@ -135,8 +141,8 @@ static enum it_family family_for(struct it_diff *d, const struct it_column *l, c
     return it_family_accepts(l->family, r) ? l->family : FAM_NONE;
 }
 
-static void add_column(struct it_diff *d, struct it_pair *p, const struct it_column *l, const struct it_column *r, enum it_family f,
-                       size_t left_digest, bool expected)
+static void add_column(struct it_diff *d, struct it_pair *p, const struct it_column *l, const struct it_column *r,
+                       enum it_family f, size_t left_digest, bool expected)
 {
     struct arena *a = d->cx->arena;
     struct it_column *lc = VEC_PUSH(a, &p->left_pass.columns), *rc = VEC_PUSH(a, &p->right_pass.columns);
@@ -155,16 +161,19 @@ static bool add_key(struct it_diff *d, struct it_pair *p, const char *name)
     const struct it_column *l = it_column_find(p->left, name), *r = counterpart(d, p, name);
 
     if (!r) {
-        undeclared(d, "column-missing", p->left->object, arena_printf(a, "key column %s of %s is gone", name, p->left->object),
+        undeclared(d, "column-missing", p->left->object,
+                   arena_printf(a, "key column %s of %s is gone", name, p->left->object),
                    arena_printf(a, "rename column %s.%s=NEW", p->left->name, name));
         return false;
     }
     type_changed(d, p, l, r);
-    enum it_family f = p->left->geometry.kind == KEY_RANGE ? (it_family_accepts(FAM_INT8, r) ? FAM_INT8 : FAM_NONE) : family_for(d, l, r);
+    enum it_family f = p->left->geometry.kind == KEY_RANGE ? (it_family_accepts(FAM_INT8, r) ? FAM_INT8 : FAM_NONE)
+                                                           : family_for(d, l, r);
     if (f == FAM_NONE) {
         d->report->unproven = true;
         it_finding(d->cx, d->report, INTEGRITY_WARNING, "key-not-comparable", p->left->object,
-                   "key column %s of %s was %s and is %s: rows cannot be matched", name, p->left->object, l->type, r->type);
+                   "key column %s of %s was %s and is %s: rows cannot be matched", name, p->left->object, l->type,
+                   r->type);
         return false;
     }
     struct it_column *lc = VEC_PUSH(a, &p->left_pass.keys), *rc = VEC_PUSH(a, &p->right_pass.keys);
@@ -186,7 +195,8 @@ static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_col
             drop->happened = true;
             leave_column(d, p, l->name, "dropped, as declared");
         } else {
-            undeclared(d, "column-missing", p->left->object, arena_printf(a, "column %s of %s is gone", l->name, p->left->object),
+            undeclared(d, "column-missing", p->left->object,
+                       arena_printf(a, "column %s of %s is gone", l->name, p->left->object),
                        arena_printf(a, "drop column %s.%s", p->left->name, l->name));
         }
         return false;
@@ -198,7 +208,8 @@ static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_col
     bool expected = type_changed(d, p, l, r);
     enum it_family f = family_for(d, l, r);
     if (f == FAM_NONE) {
-        leave_column(d, p, l->name, arena_printf(a, "was %s, is %s: their values have no common digest", l->type, r->type));
+        leave_column(d, p, l->name,
+                     arena_printf(a, "was %s, is %s: their values have no common digest", l->type, r->type));
         d->report->unproven = d->report->unproven || !expected;
         return false;
     }
@@ -235,7 +246,8 @@ static void find_added(struct it_diff *d, struct it_pair *p)
             add->happened = true;
             *VEC_PUSH(a, &p->added) = r->name;
         } else {
-            undeclared(d, "column-added", p->left->object, arena_printf(a, "column %s of %s is new", r->name, p->left->object),
+            undeclared(d, "column-added", p->left->object,
+                       arena_printf(a, "column %s of %s is new", r->name, p->left->object),
                        arena_printf(a, "add column %s.%s", p->left->name, r->name));
         }
     }
@@ -253,8 +265,10 @@ void it_pair_columns(struct it_diff *d, struct it_pair *p)
     p->expected = arena_array(a, n + 2, 1);
     p->differs = arena_array(a, n + 2, 1);
     p->left_pass = (struct it_pass){.cx = d->cx, .side = &d->left, .table = l, .geometry = &l->geometry};
-    p->right_pass = (struct it_pass){.cx = d->cx, .side = &d->right, .table = p->right, .geometry = &l->geometry, .xids = d->xids};
-    p->line = (struct integrity_table){.object = l->object, .rows_left = l->rows, .rows_right = -1, .note = "", .status = "not compared"};
+    p->right_pass =
+        (struct it_pass){.cx = d->cx, .side = &d->right, .table = p->right, .geometry = &l->geometry, .xids = d->xids};
+    p->line = (struct integrity_table){
+        .object = l->object, .rows_left = l->rows, .rows_right = -1, .note = "", .status = "not compared"};
     p->line.key = l->key.n ? it_join(a, &l->key, ", ") : "none: rows as a multiset";
     p->comparable = true;
 
@@ -275,22 +289,26 @@ void it_pair_columns(struct it_diff *d, struct it_pair *p)
     p->left_pass.strong = p->right_pass.strong = strong_possible(d, p, l->digested.n);
     if (p->right_pass.strong) {
         size_t first = d->left.live ? p->columns.n : l->digested.n;
-        first = l->geometry.kind == KEY_NONE ? 0 : first;
+        if (l->geometry.kind == KEY_NONE) /* a multiset has no digests per column */
+            first = p->n_left_digest = 0;
         p->left_digest[p->n_left_digest++] = first;
         p->left_digest[p->n_left_digest++] = first + 1;
     }
     if (l->geometry.kind == KEY_NONE && !complete && !d->left.live) {
         p->comparable = false;
         d->report->unproven = true;
-        it_finding(d->cx, d->report, INTEGRITY_WARNING, "multiset-not-comparable", l->object,
-                   "%s has no key, so the certificate holds whole rows only, and some of its columns cannot be compared any more", l->object)
+        it_finding(
+            d->cx, d->report, INTEGRITY_WARNING, "multiset-not-comparable", l->object,
+            "%s has no key, so the certificate holds whole rows only, and some of its columns cannot be compared any more",
+            l->object)
             ->hint = "compare with the live database ('source_db_url'), or give the table a primary key";
     }
 }
 
 /* ---- what guards the data ---- */
 
-static const struct it_object *find_object(const struct it_side *s, const char *kind, const char *table, const char *name)
+static const struct it_object *find_object(const struct it_side *s, const char *kind, const char *table,
+                                           const char *name)
 {
     for (size_t i = 0; i < s->objects.n; i++) {
         const struct it_object *o = &s->objects.at[i];
@@ -315,7 +333,8 @@ static void compare_object(struct it_diff *d, const struct it_object *l)
     if (text_equal(l->kind, "sequence")) {
         if (r && l->has_value && (!r->has_value || r->value < l->value) && r->value >= 0)
             it_finding(d->cx, d->report, INTEGRITY_ERROR, "sequence-backwards", l->name,
-                       "sequence %s stood at %lld and stands at %lld: it will give numbers a second time", l->name, l->value, r->value);
+                       "sequence %s stood at %lld and stands at %lld: it will give numbers a second time", l->name,
+                       l->value, r->value);
         return;
     }
     if (!text_equal(l->kind, "constraint") || !in_scope(d, l->table))
@@ -323,11 +342,11 @@ static void compare_object(struct it_diff *d, const struct it_object *l)
     const struct it_table t = {.schema = arena_strndup(d->cx->arena, l->table, strcspn(l->table, ".")),
                                .name = strchr(l->table, '.') ? strchr(l->table, '.') + 1 : l->table};
     if (!r && !it_declared_any(&d->declared, &t))
-        it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-missing", l->table, "constraint %s of %s is gone: %s", l->name, l->table,
-                   l->definition);
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-missing", l->table,
+                   "constraint %s of %s is gone: %s", l->name, l->table, l->definition);
     else if (r && !*l->state && *r->state)
-        it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-not-valid", l->table, "constraint %s of %s is not validated any more", l->name,
-                   l->table);
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-not-valid", l->table,
+                   "constraint %s of %s is not validated any more", l->name, l->table);
 }
 
 void it_objects_compare(struct it_diff *d)
@@ -339,7 +358,8 @@ void it_objects_compare(struct it_diff *d)
         bool bad = text_equal(r->kind, "index") || text_equal(r->kind, "trigger");
         if (!bad || find_object(&d->left, r->kind, r->table, r->name) || !in_scope(d, r->table))
             continue;
-        it_finding(d->cx, d->report, INTEGRITY_WARNING, text_equal(r->kind, "index") ? "index-invalid" : "trigger-disabled", r->table,
+        it_finding(d->cx, d->report, INTEGRITY_WARNING,
+                   text_equal(r->kind, "index") ? "index-invalid" : "trigger-disabled", r->table,
                    "%s %s of %s is %s, and was not before", r->kind, r->name, r->table, r->state);
     }
 }
@@ -349,7 +369,8 @@ void it_declared_unused(struct it_diff *d)
     for (size_t i = 0; i < d->declared.changes.n; i++) {
         const struct it_change *c = &d->declared.changes.at[i];
         if (!c->happened)
-            it_finding(d->cx, d->report, INTEGRITY_WARNING, "declared-change-missing", c->table, "declared, but it did not happen: %s", c->text)
+            it_finding(d->cx, d->report, INTEGRITY_WARNING, "declared-change-missing", c->table,
+                       "declared, but it did not happen: %s", c->text)
                 ->hint = "was the change deployed here, and is the name right?";
     }
     for (size_t i = 0; i < d->declared.live.n; i++) {
@@ -358,7 +379,8 @@ void it_declared_unused(struct it_diff *d)
         for (size_t k = 0; k < d->declared.live.n; k++) /* "a.b" was tried as table.column and as schema.table */
             matched = matched || (d->declared.live.at[k].text == l->text && d->declared.live.at[k].matched);
         if (!matched && (i + 1 == d->declared.live.n || d->declared.live.at[i + 1].text != l->text))
-            it_finding(d->cx, d->report, INTEGRITY_WARNING, "live-write-unknown", NULL, "'live_writes' names nothing that is compared: %s", l->text);
+            it_finding(d->cx, d->report, INTEGRITY_WARNING, "live-write-unknown", NULL,
+                       "'live_writes' names nothing that is compared: %s", l->text);
     }
 }
 
@@ -375,13 +397,15 @@ bool it_added_columns(struct it_diff *d)
         str_add(&sql, "SELECT count(*)");
         for (size_t c = 0; c < p->added.n; c++)
             str_addf(&sql, ", count(%s)", pg_ident(cx, pg, p->added.at[c]));
-        str_addf(&sql, " FROM %s%s", *p->right->kind == 'p' ? "" : "ONLY ", pg_qualified(cx, pg, p->right->schema, p->right->name));
+        str_addf(&sql, " FROM %s%s", *p->right->kind == 'p' ? "" : "ONLY ",
+                 pg_qualified(cx, pg, p->right->schema, p->right->name));
         PG_ROWS_AUTO rows = {.n = 0};
         if (!pg_query(cx, pg, &rows, sql.s, 0, NULL))
             return false;
         for (size_t c = 0; c < p->added.n; c++)
-            it_proof(cx, d->report, "%s.%s was added, as declared: %lld of %lld rows have a value, %lld are NULL", p->right->object,
-                     p->added.at[c], pg_int(&rows, 0, (int)c + 1), pg_int(&rows, 0, 0), pg_int(&rows, 0, 0) - pg_int(&rows, 0, (int)c + 1));
+            it_proof(cx, d->report, "%s.%s was added, as declared: %lld of %lld rows have a value, %lld are NULL",
+                     p->right->object, p->added.at[c], pg_int(&rows, 0, (int)c + 1), pg_int(&rows, 0, 0),
+                     pg_int(&rows, 0, 0) - pg_int(&rows, 0, (int)c + 1));
     }
     return true;
 }

@@ -119,7 +119,8 @@ static size_t ranges(const struct it_pass *p, struct str *los, struct str *his)
 
 static bool by_index(const struct it_pass *p)
 {
-    return p->only && p->geometry->kind == KEY_RANGE && p->table->key.n && text_equal(p->table->key.at[0], p->keys.at[0].name);
+    return p->only && p->geometry->kind == KEY_RANGE && p->table->key.n &&
+           text_equal(p->table->key.at[0], p->keys.at[0].name);
 }
 
 void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf *leaf, const char *where)
@@ -130,7 +131,8 @@ void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf
     if (index) {
         struct str los = str_new(p->cx->arena), his = str_new(p->cx->arena);
         ranges(p, &los, &his);
-        str_addf(sql, " FROM unnest('{%s}'::bigint[], '{%s}'::bigint[]) r(lo, hi) CROSS JOIN LATERAL (SELECT ", los.s, his.s);
+        str_addf(sql, " FROM unnest('{%s}'::bigint[], '{%s}'::bigint[]) r(lo, hi) CROSS JOIN LATERAL (SELECT ", los.s,
+                 his.s);
     } else {
         str_add(sql, " FROM (SELECT ");
     }
@@ -168,10 +170,11 @@ void it_pass_chunk(struct str *sql, const struct it_pass *p)
     if (g->kind != KEY_RANGE)
         str_addf(sql, "q.s & '%lld'::bigint", g->mask);
     else
-        str_addf(sql,
-                 "CASE WHEN q.s BETWEEN '%lld' AND '%lld' THEN q.s >> %d WHEN q.s > '%lld' THEN '9223372036854775807'::bigint "
-                 "ELSE '-9223372036854775808'::bigint END",
-                 g->lo, g->hi, g->shift, g->hi);
+        str_addf(
+            sql,
+            "CASE WHEN q.s BETWEEN '%lld' AND '%lld' THEN q.s >> %d WHEN q.s > '%lld' THEN '9223372036854775807'::bigint "
+            "ELSE '-9223372036854775808'::bigint END",
+            g->lo, g->hi, g->shift, g->hi);
 }
 
 void it_pass_hash(struct str *sql, const struct it_pass *p, size_t i)
@@ -203,8 +206,10 @@ static const char *statement(const struct it_pass *p, const struct it_leaf *leaf
         str_addc(&sql, ')');
     }
     if (p->strong)
-        str_addf(&sql, ", %s(('x' || substr(q.w, 1, 16))::bit(64)::bigint), %s(('x' || substr(q.w, 17, 16))::bit(64)::bigint)", aggregate,
-                 aggregate);
+        str_addf(
+            &sql,
+            ", %s(('x' || substr(q.w, 1, 16))::bit(64)::bigint), %s(('x' || substr(q.w, 17, 16))::bit(64)::bigint)",
+            aggregate, aggregate);
     it_pass_from(&sql, p, leaf, where);
     str_add(&sql, " GROUP BY 1");
     return sql.s;
@@ -237,8 +242,8 @@ static bool take(struct ctx *cx, void *user, const struct pg_rows *rows, const s
             absent[i] = pg_null(rows, r, 4 + (int)i);
             digest[i] = absent[i] ? 0 : it_number_mod64(pg_text(rows, r, 4 + (int)i));
         }
-        it_chunks_add(&p->chunks, p->geometry->sums, pg_int(rows, r, 0), (uint64_t)pg_int(rows, r, 1), it_number_mod64(pg_text(rows, r, 2)),
-                      (uint64_t)pg_int(rows, r, 3), digest, absent);
+        it_chunks_add(&p->chunks, p->geometry->sums, pg_int(rows, r, 0), (uint64_t)pg_int(rows, r, 1),
+                      it_number_mod64(pg_text(rows, r, 2)), (uint64_t)pg_int(rows, r, 3), digest, absent);
     }
     arena_reset(&scratch, mark);
     return true;
@@ -262,7 +267,8 @@ static void slice_leaf(struct it_pass *p, const struct it_leaf *leaf, long long 
     }
     long long pages = slice / PAGE, from = 0;
     for (; (from + pages) * PAGE < leaf->bytes; from += pages)
-        add_job(p, leaf, arena_printf(p->cx->arena, "t.ctid >= '(%lld,0)' AND t.ctid < '(%lld,0)'", from, from + pages));
+        add_job(p, leaf,
+                arena_printf(p->cx->arena, "t.ctid >= '(%lld,0)' AND t.ctid < '(%lld,0)'", from, from + pages));
     /* Open at the end: the heap may have grown since its size was read. */
     add_job(p, leaf, arena_printf(p->cx->arena, "t.ctid >= '(%lld,0)'", from));
 }
@@ -270,8 +276,10 @@ static void slice_leaf(struct it_pass *p, const struct it_leaf *leaf, long long 
 void it_pass_queue(struct it_pass *p, long long slice_bytes)
 {
     size_t digests = (p->geometry->kind == KEY_NONE ? 0 : p->columns.n) + (p->strong ? 2 : 0);
-    size_t expected = p->geometry->kind == KEY_RANGE ? (size_t)((p->geometry->hi >> p->geometry->shift) - (p->geometry->lo >> p->geometry->shift)) + 2
-                                                     : (size_t)p->geometry->mask + 1;
+    size_t expected =
+        p->geometry->kind == KEY_RANGE
+            ? (size_t)((p->geometry->hi >> p->geometry->shift) - (p->geometry->lo >> p->geometry->shift)) + 2
+            : (size_t)p->geometry->mask + 1;
     bool leaves_readable = true;
 
     if (p->geometry->kind == KEY_RANGE && p->geometry->lo > p->geometry->hi)
@@ -293,8 +301,8 @@ bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e)
     const char *state = e->sqlstate;
 
     /* Lost connections, time-outs and interruptions end the run: what follows would meet the same. */
-    if (e->code == E_INTERRUPTED || e->code == E_TIMEOUT || e->code == E_UNREACHABLE || text_starts(state, "08") || text_starts(state, "57") ||
-        text_starts(state, "53")) {
+    if (e->code == E_INTERRUPTED || e->code == E_TIMEOUT || e->code == E_UNREACHABLE || text_starts(state, "08") ||
+        text_starts(state, "57") || text_starts(state, "53")) {
         struct err copy = *e;
         snprintf(copy.message, sizeof copy.message, "reading table %.200s failed: %.700s", t->object, e->message);
         err_clear(cx);
@@ -303,13 +311,15 @@ bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e)
     }
     if (t->skip)
         return true;
-    if (text_equal(state, "42501") && (strstr(e->detail, "row-level security") || strstr(e->message, "row-level security"))) {
+    if (text_equal(state, "42501") &&
+        (strstr(e->detail, "row-level security") || strstr(e->message, "row-level security"))) {
         t->skip = "row-level security hides rows from this role";
         t->skip_code = "row-security";
     } else if (text_equal(state, "42501")) {
         t->skip = "no permission to read it";
         t->skip_code = "permission-denied";
-    } else if (text_equal(state, "42P01") || text_equal(state, "42703") || text_equal(state, "3F000") || text_equal(state, "XX000")) {
+    } else if (text_equal(state, "42P01") || text_equal(state, "42703") || text_equal(state, "3F000") ||
+               text_equal(state, "XX000")) {
         t->skip = "dropped or altered while it was read";
         t->skip_code = "table-vanished";
     } else if (text_equal(state, "55P03")) {
@@ -319,7 +329,7 @@ bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e)
         t->skip = "it cannot be read";
         t->skip_code = "table-unreadable";
     }
-    t->skip_message = arena_printf(cx->arena, "table %s was not compared, %s: %s%s%s", t->object, t->skip, e->message, *e->detail ? "; " : "",
-                                   e->detail);
+    t->skip_message = arena_printf(cx->arena, "table %s was not compared, %s: %s%s%s", t->object, t->skip, e->message,
+                                   *e->detail ? "; " : "", e->detail);
     return true;
 }

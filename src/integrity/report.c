@@ -11,13 +11,14 @@ static char *vprint(struct arena *a, const char *fmt, va_list ap)
     return s.s;
 }
 
-struct integrity_finding *it_finding(struct ctx *cx, struct integrity_report *r, enum integrity_severity s, const char *code,
-                                     const char *object, const char *fmt, ...)
+struct integrity_finding *it_finding(struct ctx *cx, struct integrity_report *r, enum integrity_severity s,
+                                     const char *code, const char *object, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
     struct integrity_finding *f = VEC_PUSH(cx->arena, &r->findings);
-    *f = (struct integrity_finding){.severity = s, .code = code, .object = object, .message = vprint(cx->arena, fmt, ap)};
+    *f = (struct integrity_finding){
+        .severity = s, .code = code, .object = object, .message = vprint(cx->arena, fmt, ap)};
     va_end(ap);
     return f;
 }

@@ -71,7 +71,8 @@ bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *
     side->bypass_rls = pg_bool(&rows, 0, 2);
     side->taken_at = clock_rfc3339(cx->arena, clock_wall_ms());
     if (pg_version(pg) < 140000 && !o->sums) {
-        fail(cx, E_INPUT, "%s runs PostgreSQL %s, which has no bit_xor aggregate", pg_where(pg), side->id.server_version);
+        fail(cx, E_INPUT, "%s runs PostgreSQL %s, which has no bit_xor aggregate", pg_where(pg),
+             side->id.server_version);
         err_hint(cx, "set aggregate=sum, for the baseline as well");
         return false;
     }
@@ -103,9 +104,10 @@ static bool check_rewrites(struct ctx *cx, struct it_side *side, struct integrit
             continue;
         t->skip = "rewritten while it was read";
         r->unproven = true;
-        it_finding(cx, r, INTEGRITY_WARNING, "table-rewritten", t->object,
-                   "table %s of the %s was truncated, rewritten or dropped while it was read; what was seen of it proves nothing", t->object,
-                   side->role)
+        it_finding(
+            cx, r, INTEGRITY_WARNING, "table-rewritten", t->object,
+            "table %s of the %s was truncated, rewritten or dropped while it was read; what was seen of it proves nothing",
+            t->object, side->role)
             ->hint = "run again when no other schema change is under way";
     }
     return true;

@@ -106,7 +106,7 @@ static const char *folder_of(struct arena *a, const char *path)
     return !slash ? "." : slash == path ? "/" : arena_strndup(a, path, (size_t)(slash - path));
 }
 
-bool file_write_atomic(struct ctx *cx, const char *path, const char *content, size_t len)
+static bool write_and_rename(struct ctx *cx, const char *path, const char *content, size_t len, bool durable)
 {
     const char *folder = folder_of(cx->arena, path);
     char *temporary = arena_printf(cx->arena, "%s/.%s.XXXXXX", folder, path_base(path));
@@ -114,15 +114,26 @@ bool file_write_atomic(struct ctx *cx, const char *path, const char *content, si
 
     if (fd < 0)
         return fail_output(cx, "write", path);
-    if (fchmod(fd, 0644) != 0 || !write_whole(fd, content, len) || fsync(fd) != 0 || rename(temporary, path) != 0) {
+    if (fchmod(fd, 0644) != 0 || !write_whole(fd, content, len) || (durable && fsync(fd) != 0) ||
+        rename(temporary, path) != 0) {
         fail_output(cx, "write", path);
         unlink(temporary);
         return false;
     }
-    FD_AUTO dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    FD_AUTO dir = durable ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (dir >= 0)
         fsync(dir); /* some file systems refuse this on folders; the file itself is safe */
     return true;
+}
+
+bool file_write_atomic(struct ctx *cx, const char *path, const char *content, size_t len)
+{
+    return write_and_rename(cx, path, content, len, false);
+}
+
+bool file_write_durable(struct ctx *cx, const char *path, const char *content, size_t len)
+{
+    return write_and_rename(cx, path, content, len, true);
 }
 
 bool file_append(struct ctx *cx, const char *path, const char *content, size_t len)

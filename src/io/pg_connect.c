@@ -333,13 +333,24 @@ void pg_abandon(struct pg *pg)
     struct deadline limit = deadline_in(DRAIN_MS);
     PGresult *res;
 
+    bool pipeline = PQpipelineStatus(pg->conn) != PQ_PIPELINE_OFF, end = false;
+
     pg_cancel(pg);
     while (PQstatus(pg->conn) == CONNECTION_OK && !deadline_passed(limit)) {
         while (!PQisBusy(pg->conn)) {
-            if (!(res = PQgetResult(pg->conn)))
-                return;
+            if (!(res = PQgetResult(pg->conn))) {
+                if (!pipeline || end)
+                    return;
+                end = true; /* in a pipeline each statement ends in NULL; two in a row are the end of all */
+                continue;
+            }
             ExecStatusType s = PQresultStatus(res);
             PQclear(res);
+            end = false;
+            if (s == PGRES_PIPELINE_SYNC) {
+                PQexitPipelineMode(pg->conn);
+                return;
+            }
             if (s == PGRES_COPY_OUT || s == PGRES_COPY_BOTH) {
                 char *chunk;
                 while (PQgetCopyData(pg->conn, &chunk, 1) > 0)

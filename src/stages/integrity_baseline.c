@@ -9,9 +9,15 @@ struct config {
 
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct config, c.db, "", "the database to certify"),
-    {IN_FIELD(struct config, certificate), .type = IN_STRING, .doc = "File to write; certificate.json in the output folder by default"},
-    {.name = "strictness", .type = IN_CHOICE, .def = "exact", .choices = "exact|semantic|strong", .offset = offsetof(struct config, c.strictness),
-     .doc = "exact: all that a dump would show; semantic: SQL equality of numbers; strong: exact, and SHA-256 of whole rows"},
+    {IN_FIELD(struct config, certificate), .type = IN_STRING,
+     .doc = "File to write; certificate.json in the output folder by default"},
+    {.name = "strictness",
+     .type = IN_CHOICE,
+     .def = "exact",
+     .choices = "exact|semantic|strong",
+     .offset = offsetof(struct config, c.strictness),
+     .doc =
+         "exact: all that a dump would show; semantic: SQL equality of numbers; strong: exact, and SHA-256 of whole rows"},
     INTEGRITY_INPUTS(struct config, c),
 };
 

@@ -24,13 +24,22 @@ static const char *count(struct arena *a, long long n)
 static void tables(struct run *run, const struct integrity_report *r)
 {
     struct arena *a = run->cx->arena;
-    struct result_table *t = result_table(run->result, "Tables",
-                                          "table|verdict|#rows before|#rows now|#columns|#chunks|#unequal|#missing|#extra|#changed|note");
+    struct result_table *t =
+        result_table(run->result, "Tables",
+                     "table|verdict|#rows before|#rows now|#columns|#chunks|#unequal|#missing|#extra|#changed|note");
     for (size_t i = 0; i < r->tables.n; i++) {
         const struct integrity_table *l = &r->tables.at[i];
         const char *const cells[] = {
-            l->object,          l->status,         count(a, l->rows_left), count(a, l->rows_right),      count(a, l->columns),
-            count(a, l->chunks), count(a, l->chunks_unequal), count(a, l->missing), count(a, l->extra), count(a, l->changed),
+            l->object,
+            l->status,
+            count(a, l->rows_left),
+            count(a, l->rows_right),
+            count(a, l->columns),
+            count(a, l->chunks),
+            count(a, l->chunks_unequal),
+            count(a, l->missing),
+            count(a, l->extra),
+            count(a, l->changed),
             l->note ? l->note : "",
         };
         result_row(run->result, t, cells);
@@ -40,18 +49,21 @@ static void tables(struct run *run, const struct integrity_report *r)
     bool values = false;
     for (size_t i = 0; i < r->rows.n; i++)
         values = values || r->rows.at[i].before || r->rows.at[i].after;
-    t = result_table(run->result, "Differing rows", values ? "table|difference|key|columns|before|after" : "table|difference|key|columns");
+    t = result_table(run->result, "Differing rows",
+                     values ? "table|difference|key|columns|before|after" : "table|difference|key|columns");
     for (size_t i = 0; i < r->rows.n; i++) {
         const struct integrity_row *w = &r->rows.at[i];
-        const char *const cells[] = {w->object, w->kind, w->key, w->columns, w->before ? w->before : "", w->after ? w->after : ""};
+        const char *const cells[] = {
+            w->object, w->kind, w->key, w->columns, w->before ? w->before : "", w->after ? w->after : ""};
         result_row(run->result, t, cells);
     }
 }
 
 void integrity_to_result(struct run *run, const struct integrity_report *r)
 {
-    static const enum verdict verdicts[] = {
-        [INTEGRITY_PASS] = VERDICT_PASS, [INTEGRITY_FAIL] = VERDICT_FAIL, [INTEGRITY_INCONCLUSIVE] = VERDICT_INCONCLUSIVE};
+    static const enum verdict verdicts[] = {[INTEGRITY_PASS] = VERDICT_PASS,
+                                            [INTEGRITY_FAIL] = VERDICT_FAIL,
+                                            [INTEGRITY_INCONCLUSIVE] = VERDICT_INCONCLUSIVE};
     struct result *out = run->result;
 
     for (size_t i = 0; i < r->findings.n; i++) {

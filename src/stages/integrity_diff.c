@@ -14,21 +14,31 @@ struct config {
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct config, c.db, "", "the database to judge"),
     {IN_FIELD(struct config, baseline), .type = IN_FILE, .doc = "Certificate from integrity-baseline to compare with"},
-    IN_DATABASE(struct config, source, "source_", "the other database; with 'baseline' the one it was taken from, as its witness"),
+    IN_DATABASE(struct config, source, "source_",
+                "the other database; with 'baseline' the one it was taken from, as its witness"),
     {IN_FIELD(struct config, expected_changes), .type = IN_LIST,
-     .doc = "What the change means to alter: add column T.C, drop column T.C, rename column T.OLD=NEW, change column T.C, add table T, drop table T, "
-            "rename table OLD=NEW"},
+     .doc =
+         "What the change means to alter: add column T.C, drop column T.C, rename column T.OLD=NEW, change column T.C, add table T, drop table T, "
+         "rename table OLD=NEW"},
     {IN_FIELD(struct config, live_writes), .type = IN_LIST,
      .doc = "What the application writes meanwhile: T.C (values), T.+ (inserts), T.- (deletes), T (anything)"},
     {IN_FIELD(struct config, deployed_transactions), .type = IN_LIST,
-     .doc = "Transaction ids of the deployment (schema-deploy's output transaction_ids); rows they wrote must belong to declared changes"},
-    {.name = "strictness", .type = IN_CHOICE, .def = "exact", .choices = "exact|semantic|strong", .offset = offsetof(struct config, c.strictness),
+     .doc =
+         "Transaction ids of the deployment (schema-deploy's output transaction_ids); rows they wrote must belong to declared changes"},
+    {.name = "strictness",
+     .type = IN_CHOICE,
+     .def = "exact",
+     .choices = "exact|semantic|strong",
+     .offset = offsetof(struct config, c.strictness),
      .doc = "How two databases are compared; a certificate brings its own"},
-    {IN_FIELD(struct config, show_values), .type = IN_BOOLEAN, .def = "false", .doc = "Show the values of differing rows; otherwise keys and columns only"},
-    {IN_FIELD(struct config, hash_keys), .type = IN_BOOLEAN, .def = "false", .doc = "Show keys as hashes, where keys are personal data"},
-    {IN_FIELD(struct config, max_rows), .type = IN_INTEGER, .def = "100", .min = 0, .max = 100000, .doc = "Differing rows named at most; all are counted"},
-    {IN_FIELD(struct config, max_drill_rows), .type = IN_INTEGER, .flags = IN_ADVANCED, .def = "2000000", .min = 1000, .max = 1LL << 40,
-     .doc = "Rows read again per table to name differences; above, a sample of the unequal chunks"},
+    {IN_FIELD(struct config, show_values), .type = IN_BOOLEAN, .def = "false",
+     .doc = "Show the values of differing rows; otherwise keys and columns only"},
+    {IN_FIELD(struct config, hash_keys), .type = IN_BOOLEAN, .def = "false",
+     .doc = "Show keys as hashes, where keys are personal data"},
+    {IN_FIELD(struct config, max_rows), .type = IN_INTEGER, .def = "100", .min = 0, .max = 100000,
+     .doc = "Differing rows named at most; all are counted"},
+    {IN_FIELD(struct config, max_drill_rows), .type = IN_INTEGER, .flags = IN_ADVANCED, .def = "2000000", .min = 1000,
+     .max = 1LL << 40, .doc = "Rows read again per table to name differences; above, a sample of the unequal chunks"},
     INTEGRITY_INPUTS(struct config, c),
 };
 
@@ -46,7 +56,8 @@ static const char *summary(struct run *run, const struct integrity_report *r)
 {
     struct arena *a = run->cx->arena;
     long long differing = r->rows_missing + r->rows_extra + r->rows_changed;
-    const char *covered = arena_printf(a, "%s of %s", text_plural(a, r->rows_compared, "row"), text_plural(a, r->tables_compared, "table"));
+    const char *covered = arena_printf(a, "%s of %s", text_plural(a, r->rows_compared, "row"),
+                                       text_plural(a, r->tables_compared, "table"));
 
     if (differing)
         return arena_printf(a, "%s%s missing, %lld extra, %lld changed among %s", r->at_least ? "at least " : "",

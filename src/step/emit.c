@@ -47,22 +47,25 @@ void emit_all_inputs(struct arena *a, struct emit_input **out, size_t *n)
     *n = all.n;
 }
 
-void emit_all_outputs(struct arena *a, const struct output_spec ***out, size_t *n)
+void emit_all_outputs(struct arena *a, struct output_spec **out, size_t *n)
 {
-    VEC(const struct output_spec *) all = {0};
+    size_t most = n_common_outputs, have = 0;
 
+    for (const struct stage *const *s = stages; *s; s++)
+        most += (*s)->n_outputs;
+    struct output_spec *all = arena_array(a, most, sizeof(struct output_spec));
     for (size_t i = 0; i < n_common_outputs; i++)
-        *VEC_PUSH(a, &all) = &common_outputs[i];
+        all[have++] = common_outputs[i];
     for (const struct stage *const *s = stages; *s; s++)
         for (size_t i = 0; i < (*s)->n_outputs; i++) {
             bool seen = false;
-            for (size_t k = 0; k < all.n && !seen; k++)
-                seen = text_equal(all.at[k]->name, (*s)->outputs[i].name);
+            for (size_t k = 0; k < have && !seen; k++)
+                seen = text_equal(all[k].name, (*s)->outputs[i].name);
             if (!seen)
-                *VEC_PUSH(a, &all) = &(*s)->outputs[i];
+                all[have++] = (*s)->outputs[i];
         }
-    *out = all.at;
-    *n = all.n;
+    *out = all;
+    *n = have;
 }
 
 bool emit_is_plumbing(const char *name)

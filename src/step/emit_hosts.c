@@ -26,7 +26,7 @@ const char *emit_github(struct arena *a)
 {
     struct str out = str_new(a);
     struct emit_input *in;
-    const struct output_spec **outputs;
+    struct output_spec *outputs;
     size_t n, n_outputs;
 
     str_add(&out, EMIT_HEAD "name: dbstep\n"
@@ -44,7 +44,7 @@ const char *emit_github(struct arena *a)
     str_add(&out, "outputs:\n");
     emit_all_outputs(a, &outputs, &n_outputs);
     for (size_t i = 0; i < n_outputs; i++)
-        str_addf(&out, "  %s:\n    description: %s\n", outputs[i]->name, emit_yaml_text(a, outputs[i]->doc));
+        str_addf(&out, "  %s:\n    description: %s\n", outputs[i].name, emit_yaml_text(a, outputs[i].doc));
     str_add(&out, "runs:\n  using: docker\n  image: docker://" EMIT_IMAGE ":" DBSTEP_VERSION "-gha\n"
                   "branding:\n  icon: database\n  color: blue\n");
     return out.s;

@@ -18,7 +18,7 @@ struct emit_input {
 };
 void emit_all_inputs(struct arena *a, struct emit_input **out, size_t *n);
 /* Every output once: the common ones first. */
-void emit_all_outputs(struct arena *a, const struct output_spec ***out, size_t *n);
+void emit_all_outputs(struct arena *a, struct output_spec **out, size_t *n);
 
 /* Does this input say how the step itself is called, which a document for a host has settled already? */
 bool emit_is_plumbing(const char *name);

@@ -28,22 +28,18 @@ static bool publish(struct host_run *h)
 {
     struct arena *a = h->cx->arena;
     struct str text = str_new(a);
-    bool *done = arena_array(a, h->n_values, sizeof *done);
+    const size_t *order = host_by_size(h);
 
-    for (size_t round = 0; round < h->n_values; round++) {
-        const struct host_value *least = NULL;
-        for (size_t i = 0; i < h->n_values; i++)
-            if (!done[i] && (!least || strlen(h->values[i].value) < strlen(least->value)))
-                least = &h->values[i];
-        done[least - h->values] = true;
-        if (!*least->value || least->type == OUT_JSON)
+    for (size_t i = 0; i < h->n_values; i++) {
+        const struct host_value *v = &h->values[order[i]];
+        if (!*v->value || v->type == OUT_JSON)
             continue;
-        if (!fits_grammar(least->value))
-            host_omit(h, least, "not plain ASCII");
-        else if (text.len + strlen(least->name) + strlen(least->value) + 2 > FILE_MAX)
-            host_omit(h, least, "over GitLab's 5 KB");
+        if (!fits_grammar(v->value))
+            host_omit(h, v, "not plain ASCII");
+        else if (text.len + strlen(v->name) + strlen(v->value) + 2 > FILE_MAX)
+            host_omit(h, v, "over GitLab's 5 KB");
         else
-            str_addf(&text, "%s=%s\n", least->name, least->value);
+            str_addf(&text, "%s=%s\n", v->name, v->value);
     }
     return file_write_atomic(h->cx, path_join(a, h->config->output_dir, "outputs.env"), text.s, text.len);
 }

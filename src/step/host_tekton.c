@@ -14,24 +14,21 @@ enum { TOTAL_MAX = 1000, OVERHEAD = 40 /* the JSON around one result */ };
 static bool publish(struct host_run *h)
 {
     struct arena *a = h->cx->arena;
-    bool *done = arena_array(a, h->n_values, sizeof *done), ok = dir_make(h->cx, h->config->results_dir);
+    const size_t *order = host_by_size(h);
+    bool ok = dir_make(h->cx, h->config->results_dir);
     size_t total = 0;
 
-    for (size_t round = 0; ok && round < h->n_values; round++) {
-        const struct host_value *least = NULL;
-        for (size_t i = 0; i < h->n_values; i++)
-            if (!done[i] && (!least || strlen(h->values[i].value) < strlen(least->value)))
-                least = &h->values[i];
-        done[least - h->values] = true;
-        if (!*least->value || text_equal(least->name, "result"))
+    for (size_t i = 0; ok && i < h->n_values; i++) {
+        const struct host_value *v = &h->values[order[i]];
+        if (!*v->value || text_equal(v->name, "result"))
             continue;
-        size_t n = strlen(least->value), cost = n + strlen(least->name) + OVERHEAD;
+        size_t n = strlen(v->value), cost = n + strlen(v->name) + OVERHEAD;
         if (total + cost > TOTAL_MAX) {
-            host_omit(h, least, "over Tekton's limit");
+            host_omit(h, v, "over Tekton's limit");
             continue;
         }
         total += cost;
-        ok = file_write_atomic(h->cx, path_join(a, h->config->results_dir, least->name), least->value, n);
+        ok = file_write_atomic(h->cx, path_join(a, h->config->results_dir, v->name), v->value, n);
     }
     return ok;
 }

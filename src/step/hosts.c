@@ -186,6 +186,18 @@ bool host_append(struct host_run *h, const char *path, int fd, const char *text,
                 done < 0 ? strerror(why) : "only a part was written");
 }
 
+size_t *host_by_size(struct host_run *h)
+{
+    size_t *order = arena_array(h->cx->arena, h->n_values, sizeof *order);
+    for (size_t i = 0; i < h->n_values; i++) {
+        size_t at = i, n = strlen(h->values[i].value);
+        for (; at && strlen(h->values[order[at - 1]].value) > n; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    return order;
+}
+
 char *host_base64(struct arena *a, const char *bytes, size_t n)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

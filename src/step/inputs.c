@@ -160,7 +160,7 @@ static bool take(struct loader *l, const struct input_spec *row, struct found pl
             PROBLEM(l, "%s (%s): %s", row->name, file.place, text);
             return true;
         }
-        if (!*text)
+        if (text_empty(text))
             PROBLEM(l, "%s (%s): file '%s' is empty", row->name, file.place, file.text);
         else
             *out = (struct found){text, file.place};
@@ -191,7 +191,7 @@ static bool find_input(struct loader *l, const struct input_spec *row, struct fo
         if (take(l, row, plain, file, out))
             break;
     }
-    if (secret && out->text && text_ends(out->text, "\n"))
+    if (secret && !text_empty(out->text) && text_ends(out->text, "\n"))
         *VEC_PUSH(l->a, &l->in->warnings) = arena_printf(
             l->a, "%s (%s) ends with a line break, which is taken as part of the secret", row->name, out->place);
     return l->in->problems.n == before;
@@ -392,7 +392,7 @@ static void find_stage(struct loader *l, int argc, const char *const *argv)
         name = found.text ? text_trim(l->a, found.text) : NULL;
         place = found.place;
     }
-    if (text_empty(name)) {
+    if (!name || !*name) {
         PROBLEM(l, "no stage is named; give it as the first argument or as input 'stage'");
         return;
     }

@@ -13,6 +13,9 @@ bool json_minify(struct str *out, const char *text)
     if (!doc)
         return false;
     json_free(doc);
+    if (text_starts(text,
+                    "\xEF\xBB\xBF")) /* the reader skips a byte order mark; inside a document it would be an error */
+        text += 3;
     for (const char *p = text; *p; p++) {
         if (!quoted && strchr(" \t\r\n", *p))
             continue;

@@ -125,6 +125,7 @@ def test_every_type_is_compared_and_its_change_is_found(dbstep, server, tmp_path
 
 
 KEYS = {
+    "both_signs": ("int", "i - 1500"),
     "negative": ("bigint", "i - 500"), "limits": ("bigint", "CASE i WHEN 1 THEN -9223372036854775808 WHEN 2 THEN 9223372036854775807 ELSE i END"),
     "gaps": ("bigint", "i * 1000003::bigint"), "clustered": ("bigint", "CASE WHEN i < 900 THEN i ELSE 4611686018427387904 + i END"),
     "small": ("smallint", "i"), "texts": ("text", "chr(65 + i % 50) || i"), "uuids": ("uuid", "md5(i::text)::uuid"),
@@ -158,7 +159,8 @@ def test_keys_beyond_the_bounds_and_empty_tables(dbstep, server, tmp_path):
     for d in (a, b):
         server.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'x' FROM generate_series(100, 5000) i; "
                    "CREATE TABLE none (id int PRIMARY KEY); CREATE TABLE bare (); CREATE TABLE gone (id int PRIMARY KEY, v text); "
-                   "INSERT INTO gone SELECT i, NULL FROM generate_series(1, 3000) i; CREATE TABLE one (id int PRIMARY KEY, v int); INSERT INTO one VALUES (7, NULL)", d)
+                   "INSERT INTO gone SELECT i, NULL FROM generate_series(1, 3000) i; CREATE TABLE one (id int PRIMARY KEY, v int); INSERT INTO one VALUES (7, NULL); "
+                   "CREATE TABLE few (id int PRIMARY KEY); INSERT INTO few VALUES (-1), (0), (1)", d)
     assert dbstep("integrity-baseline", db_url=server.url(a), certificate=tmp_path / "c.json").status == 0
     run = dbstep("integrity-diff", db_url=server.url(b), baseline=tmp_path / "c.json")
     assert run.status == 0, run

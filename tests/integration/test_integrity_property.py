@@ -118,7 +118,7 @@ def test_against_the_oracle(dbstep, server, round_, tmp_path):
     options = {"chunk_rows": r.choice([16, 100]), "aggregate": aggregate, "max_rows": 100000, "connections": r.choice([1, 2, 3])}
     assert dbstep("integrity-baseline", db_url=server.url(a), certificate=tmp_path / "c.json", strictness=strictness, **options).status == 0
     same = dbstep("integrity-diff", db_url=server.url(a), baseline=tmp_path / "c.json", **options)
-    assert same.status == 0, (seed, same)
+    assert same.status == 0, (seed, same.result["findings"], tables)
     want = {t: oracle(server, a, b, t, *shape) for t, shape in tables.items()}
     for inputs in ({"source_db_url": server.url(a), "strictness": strictness}, {"source_db_url": server.url(a), "baseline": tmp_path / "c.json"}):
         run = dbstep("integrity-diff", db_url=server.url(b), **options, **inputs)

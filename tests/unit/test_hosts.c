@@ -9,6 +9,7 @@
 #include "dbstep/log.h"
 #include "dbstep/redact.h"
 #include "dbstep/render.h"
+#include "readers.h"
 #include "testing.h"
 
 static struct arena arena;
@@ -133,73 +134,17 @@ static const char *publish(struct scene *s, bool want)
     return content(".stdout");
 }
 
-/* ---- what the hosts' readers do, as far as they agree ---- */
-
-/* A value of GITHUB_OUTPUT by the runner's rules; NULL when the file is malformed. */
 static const char *github_value(const char *text, const char *name)
 {
-    const char *found = NULL;
-    while (*text) {
-        size_t line = strcspn(text, "\n");
-        if (!line) {
-            text++;
-            continue;
-        }
-        if (!text[line])
-            return NULL;
-        char *one = arena_strndup(&arena, text, line), *equals = strchr(one, '='), *heredoc = strstr(one, "<<");
-        if (!equals && !heredoc)
-            return NULL;
-        if (equals && (!heredoc || equals < heredoc)) {
-            *equals = '\0';
-            if (strcmp(one, name) == 0)
-                found = equals + 1;
-            text += line + 1;
-            continue;
-        }
-        char *delimiter = heredoc + 2;
-        *heredoc = '\0';
-        const char *start = text + line + 1, *p = start;
-        for (;;) {
-            size_t n = strcspn(p, "\n");
-            if (!p[n])
-                return NULL;
-            if (n == strlen(delimiter) && strncmp(p, delimiter, n) == 0)
-                break;
-            p += n + 1;
-        }
-        if (strcmp(one, name) == 0)
-            found = p == start ? "" : arena_strndup(&arena, start, (size_t)(p - start) - 1);
-        text = p + strcspn(p, "\n") + 1;
-    }
-    return found;
+    return read_github(&arena, text, name);
 }
 
-/* A line of a dotenv file as both of Harness's parsers must read it: only what was proven to survive is allowed. */
 static const char *dotenv_value(const char *text, const char *name)
 {
-    const char *found = NULL;
-    for (; *text; text += strcspn(text, "\n") + 1) {
-        size_t n = strcspn(text, "\n");
-        assert_int_equal(text[n], '\n');
-        char *line = arena_strndup(&arena, text, n), *equals = strchr(line, '=');
-        assert_non_null(equals);
-        assert_true(n < 65536);
-        *equals = '\0';
-        const char *value = equals + 1;
-        assert_true(strspn(line, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(line));
-        if (*value == '[' || *value == '{') {
-            struct json_doc *doc = json_parse(value, strlen(value), NULL);
-            assert_non_null(doc);
-            json_free(doc);
-            assert_null(strpbrk(value, "#$\r"));
-        } else {
-            assert_true(host_plain_safe(value) || strncmp(value, "__B64__", 7) == 0);
-        }
-        if (strcmp(line, name) == 0)
-            found = value;
-    }
-    return found;
+    const char *value;
+    if (!read_dotenv(&arena, text, name, &value))
+        fail_test("malformed: %s", text);
+    return value;
 }
 
 static char *utf8_fixed(const char *s)

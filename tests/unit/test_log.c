@@ -16,7 +16,7 @@ static char path[] = "/tmp/dbstep-log-XXXXXX";
 static int enter(void **state)
 {
     (void)state;
-    memcpy(path + sizeof path - 7, "XXXXXX", 6);
+    snprintf(path, sizeof path, "/tmp/dbstep-log-XXXXXX");
     int fd = mkstemp(path);
     saved = dup(2);
     dup2(fd, 2);
