@@ -123,27 +123,45 @@ static uint64_t find_segment_size(struct ctx *cx, const char *data_dir, const st
     return 0;
 }
 
+/* Does the WAL of this page end with the record that switches to the next segment? The record is a bare header of 24 bytes: total length at
+ * 0, info at 16 (0x40: switch), resource manager at 17 (0: XLOG), CRC-32C of the first 20 bytes at 20; records begin at multiples
+ * of 8. One that is cut by the page's start cannot be looked at, and is believed. */
+static bool ends_with_switch(const unsigned char *page)
+{
+    size_t last = WAL_PAGE;
+    while (last > 0 && page[last - 1] == 0)
+        last--;
+    if (last < 40)
+        return true;
+    const unsigned char *record = page + ((last - 1) & ~(size_t)7) - 16;
+    return get32(record) == 24 && (record[16] & 0xf0) == 0x40 && record[17] == 0 &&
+           get32(record + 20) == crc32c(0, record, 20);
+}
+
 static bool segment_holds(struct ctx *cx, const char *path, uint64_t system_identifier, const struct manifest_range *r,
                           uint64_t base, uint64_t size)
 {
     const char *name = strrchr(path, '/') + 1;
     FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC);
+    unsigned char page[WAL_PAGE], previous[WAL_PAGE];
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) != 0)
         return missing(cx, r, name, "is not there");
     if ((uint64_t)st.st_size != size)
         return missing(cx, r, name, "is incomplete");
-    uint64_t first = r->start > base ? (r->start - base) / WAL_PAGE * WAL_PAGE : 0;
-    for (uint64_t at = 0; at < size && base + at < r->end; at += at ? WAL_PAGE : first ? first : WAL_PAGE) {
-        unsigned char header[40];
-        if (pread(fd, header, sizeof header, (off_t)at) != (ssize_t)sizeof header)
+    for (uint64_t at = 0; at < size && base + at < r->end; at += WAL_PAGE) {
+        if (pread(fd, page, sizeof page, (off_t)at) != (ssize_t)sizeof page)
             return missing(cx, r, name, "cannot be read");
-        /* A recycled segment has the right name and size, and the pages of an older one. */
-        if (get64(header + 8) != base + at || get16(header) == 0)
-            return missing(cx, r, name, "holds something else (a recycled segment)");
-        if (at == 0 && get64(header + 24) != system_identifier)
+        if (at == 0 && get64(page + 24) != system_identifier)
             return missing(cx, r, name, "is of another cluster");
+        /* After a switch to the next segment the rest of this one holds nothing. */
+        if (at > 0 && base + at > r->start && get64(page + 8) == 0 && get16(page) == 0 && ends_with_switch(previous))
+            return true;
+        /* A recycled segment has the right name and size, and the pages of an older one. */
+        if (base + at + WAL_PAGE > r->start && (get64(page + 8) != base + at || get16(page) == 0))
+            return missing(cx, r, name, "holds something else (a recycled or unfinished segment)");
+        memcpy(previous, page, sizeof previous);
     }
     return true;
 }
