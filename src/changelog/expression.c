@@ -120,7 +120,8 @@ static bool parse_or(struct parse *e)
     }
 }
 
-static bool evaluate(const char *text, bool (*has)(const void *, const char *, size_t), const void *user, const char **fault)
+static bool evaluate(const char *text, bool (*has)(const void *, const char *, size_t), const void *user,
+                     const char **fault)
 {
     struct parse e = {.p = text, .has = has, .user = user};
     bool value = parse_or(&e);

@@ -1,6 +1,6 @@
 /* history.c - DATABASECHANGELOG: read, made, brought up to date, written. Layouts and texts are Liquibase's. */
-#include <stdio.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "dbstep/log.h"
@@ -29,8 +29,8 @@ static const char *trimmed(const char *filled)
 
 const char *deploy_sql(struct ctx *cx, const struct deploy *d, const char *sql)
 {
-    const char *const pairs[] = {"history",  d->history,  "lock",      d->lock,
-                                 "progress", d->progress, "lock_pkey", d->lock_pkey, NULL};
+    const char *const pairs[] = {"history",   d->history,  "lock",       d->lock, "progress",
+                                 d->progress, "lock_pkey", d->lock_pkey, NULL};
     return trimmed(pg_fill(cx, sql, pairs));
 }
 
@@ -38,7 +38,8 @@ bool history_open(struct ctx *cx, struct deploy *d)
 {
     PG_ROWS_AUTO rows = {.handle = NULL};
     struct arena *a = cx->arena;
-    const char *table = folded(a, text_empty(d->options.history_table) ? "databasechangelog" : d->options.history_table);
+    const char *table =
+        folded(a, text_empty(d->options.history_table) ? "databasechangelog" : d->options.history_table);
     const char *lock = folded(a, text_empty(d->options.lock_table) ? "databasechangeloglock" : d->options.lock_table);
     const char *params[] = {text_empty(d->options.history_schema) ? NULL : d->options.history_schema,
                             text_empty(d->options.default_schema) ? NULL : d->options.default_schema, table, lock};
@@ -64,7 +65,8 @@ bool history_open(struct ctx *cx, struct deploy *d)
     d->lock_pkey = pg_ident(cx, d->pg, arena_printf(a, "%s_pkey", lock));
     lock_name(d);
     if (!d->schema_exists) {
-        fail(cx, E_INPUT, "the schema '%s' for the history tables does not exist in %s", d->history_schema, pg_where(d->pg));
+        fail(cx, E_INPUT, "the schema '%s' for the history tables does not exist in %s", d->history_schema,
+             pg_where(d->pg));
         err_hint(cx, "create it first, or correct liquibase_schema_name or default_schema_name");
         return false;
     }
@@ -142,10 +144,10 @@ static bool upgrade(struct ctx *cx, struct deploy *d)
         const char *column, *type, *fill;
         int wide;
     } layout[] = {
-        {"description", "VARCHAR(255)", NULL, 0}, {"tag", "VARCHAR(255)", NULL, 0},
-        {"comments", "VARCHAR(255)", NULL, 0},    {"liquibase", "VARCHAR(20)", NULL, 20},
-        {"orderexecuted", "INTEGER", "-1", 0},    {"exectype", "VARCHAR(10)", "'EXECUTED'", 0},
-        {"contexts", "VARCHAR(255)", NULL, 255},  {"labels", "VARCHAR(255)", NULL, 255},
+        {"description", "VARCHAR(255)", NULL, 0},  {"tag", "VARCHAR(255)", NULL, 0},
+        {"comments", "VARCHAR(255)", NULL, 0},     {"liquibase", "VARCHAR(20)", NULL, 20},
+        {"orderexecuted", "INTEGER", "-1", 0},     {"exectype", "VARCHAR(10)", "'EXECUTED'", 0},
+        {"contexts", "VARCHAR(255)", NULL, 255},   {"labels", "VARCHAR(255)", NULL, 255},
         {"deployment_id", "VARCHAR(10)", NULL, 0}, {"md5sum", "VARCHAR(35)", NULL, 35},
     };
     struct str sql = str_new(cx->arena);
@@ -155,8 +157,8 @@ static bool upgrade(struct ctx *cx, struct deploy *d)
         if (!has) {
             str_addf(&sql, "ALTER TABLE %s ADD %s %s;\n", d->history, column, layout[i].type);
             if (layout[i].fill)
-                str_addf(&sql, "UPDATE %s SET %s = %s;\nALTER TABLE %s ALTER COLUMN %s SET NOT NULL;\n", d->history, column,
-                         layout[i].fill, d->history, column);
+                str_addf(&sql, "UPDATE %s SET %s = %s;\nALTER TABLE %s ALTER COLUMN %s SET NOT NULL;\n", d->history,
+                         column, layout[i].fill, d->history, column);
         } else if (layout[i].wide && has < layout[i].wide) {
             str_addf(&sql, "ALTER TABLE %s ALTER COLUMN %s TYPE %s;\n", d->history, column, layout[i].type);
         }
@@ -186,7 +188,8 @@ static const char *literal(struct ctx *cx, struct deploy *d, const char *text, b
     return pg_literal(cx, d->pg, empty_is_null && text_empty(text) ? NULL : text);
 }
 
-const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item, const char *exectype, long long order)
+const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item, const char *exectype,
+                            long long order)
 {
     const struct changeset *cs = item->set;
     struct arena *a = cx->arena;

@@ -146,7 +146,8 @@ static void see_word(const struct splitter *s, struct body *b, size_t from, size
     b->words++;
     if (b->words == 1)
         b->create = is_word(s, from, to, "create");
-    else if (b->create && !b->routine && b->words <= 4 && (is_word(s, from, to, "function") || is_word(s, from, to, "procedure")))
+    else if (b->create && !b->routine && b->words <= 4 &&
+             (is_word(s, from, to, "function") || is_word(s, from, to, "procedure")))
         b->routine = true;
     if (!b->routine)
         return;

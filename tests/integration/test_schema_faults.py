@@ -339,10 +339,10 @@ def test_kill_9_at_random_instants(lab):
     kills = hits = 0
     while kills < 100:
         lab.server.create_database(lab.db)
-        for _ in range(rng.randint(1, 5)):
+        for _ in range(rng.randint(1, 3)):
             p = lab.start(lock_wait="20s")
             try:
-                p.wait(rng.uniform(0.002, whole))
+                p.wait(rng.uniform(0.001, whole * 0.7))
             except subprocess.TimeoutExpired:
                 p.kill()
                 hits += 1

@@ -23,8 +23,8 @@ static void worked_values(void **state)
         {"", "create table e2 (id int);\rinsert into e2 values (1);", "8:899f82034f848e479e85265e1dd0bf66",
          "9:f4247798750a56804c774101f21be7c6"},
         {"", "create table e4 (id int)", "8:790090a7a5a8e31eaddfc5ce580dc753", "9:3a81c2a87465296b84779eff093094e1"},
-        {"", "create table e7 (a text);\ninsert into e7 values ('a b;  c'), ('x''y');", "8:e7f7ebf4b84056fd7f4f9e13bcc86877",
-         "9:d9e035649e86de1b447d9e431ebdf15e"},
+        {"", "create table e7 (a text);\ninsert into e7 values ('a b;  c'), ('x''y');",
+         "8:e7f7ebf4b84056fd7f4f9e13bcc86877", "9:d9e035649e86de1b447d9e431ebdf15e"},
         {"", "-- nothing here", "8:61151c1196f06764042554ff5efb0054", "9:125a8b73a34f78be77264256df3e3c85"},
         {"endDelimiter:$$END splitStatements:false stripComments:false", "create table e10 (id int);",
          "8:5ef780dea0171bc3e05ecadb669ee648", "9:108db78bf9dae3954d501b646e9d4856"},
@@ -39,7 +39,9 @@ static void worked_values(void **state)
         struct ctx cx = {.arena = &a};
         struct changelog log;
         char v8[CHECKSUM_MAX], v9[CHECKSUM_MAX];
-        parse(&cx, arena_printf(&a, "--liquibase formatted sql\n--changeset b:1 %s\n%s", rows[i].attributes, rows[i].sql), &log);
+        parse(&cx,
+              arena_printf(&a, "--liquibase formatted sql\n--changeset b:1 %s\n%s", rows[i].attributes, rows[i].sql),
+              &log);
         changeset_checksum(&a, &log.sets.at[0], CHECKSUM_V8, v8);
         changeset_checksum(&a, &log.sets.at[0], CHECKSUM_V9, v9);
         assert_string_equal(v8, rows[i].v8);
@@ -94,8 +96,8 @@ static void other_changes(void **state)
     changeset_checksum(&a, &cs, CHECKSUM_V9, sum);
     assert_string_equal(sum, "9:7a37a4e4638085400ecf49cb0bebb7de");
     cs.changes.n = 0;
-    *VEC_PUSH(&a, &cs.changes) =
-        (struct change){.sum_text_v8 = "tagDatabase:[\r\n    tag=\"v1.0\"\n]", .sum_text_v9 = "tagDatabase:[\n    tag=\"v1.0\"\n]"};
+    *VEC_PUSH(&a, &cs.changes) = (struct change){.sum_text_v8 = "tagDatabase:[\r\n    tag=\"v1.0\"\n]",
+                                                 .sum_text_v9 = "tagDatabase:[\n    tag=\"v1.0\"\n]"};
     changeset_checksum(&a, &cs, CHECKSUM_V8, sum);
     assert_string_equal(sum, "8:1d23e0aaa0556a059304fe1d52e1caa0");
     changeset_checksum(&a, &cs, CHECKSUM_V9, sum);
@@ -115,7 +117,8 @@ static void versions(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(worked_values), cmocka_unit_test(one_change), cmocka_unit_test(a_plain_file),
-                                       cmocka_unit_test(other_changes), cmocka_unit_test(versions)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(worked_values), cmocka_unit_test(one_change),
+                                       cmocka_unit_test(a_plain_file), cmocka_unit_test(other_changes),
+                                       cmocka_unit_test(versions)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,21 +17,18 @@ static void the_table(void **state)
     (void)state;
     static const struct {
         const char *name, *context, *labels;
-    } sets[] = {{"none", NULL, NULL},         {"prod", "prod", NULL}, {"notprod", "!prod", NULL}, {"andor", "prod and (eu or us)", NULL},
-                {"comma", "prod,test", NULL}, {"req", "@prod", NULL}, {"l1", NULL, "v1,v2"},      {"l3", NULL, "v3"}};
+    } sets[] = {{"none", NULL, NULL},         {"prod", "prod", NULL},
+                {"notprod", "!prod", NULL},   {"andor", "prod and (eu or us)", NULL},
+                {"comma", "prod,test", NULL}, {"req", "@prod", NULL},
+                {"l1", NULL, "v1,v2"},        {"l3", NULL, "v3"}};
     static const struct {
         const char *contexts, *labels, *expected;
     } rows[] = {
-        {NULL, NULL, "none prod notprod andor comma l1 l3 "},
-        {"prod", NULL, "none prod comma req l1 l3 "},
-        {"PROD", NULL, "none prod comma req l1 l3 "},
-        {"test", NULL, "none notprod comma l1 l3 "},
-        {"prod, eu", NULL, "none prod andor comma req l1 l3 "},
-        {NULL, "v1", "none prod notprod andor comma l1 "},
-        {NULL, "!v1", "none prod notprod andor comma l3 "},
-        {NULL, "not V1", "none prod notprod andor comma l3 "},
-        {NULL, "v1 and v3", "none prod notprod andor comma "},
-        {NULL, "v1,v3", "none prod notprod andor comma l1 l3 "},
+        {NULL, NULL, "none prod notprod andor comma l1 l3 "},   {"prod", NULL, "none prod comma req l1 l3 "},
+        {"PROD", NULL, "none prod comma req l1 l3 "},           {"test", NULL, "none notprod comma l1 l3 "},
+        {"prod, eu", NULL, "none prod andor comma req l1 l3 "}, {NULL, "v1", "none prod notprod andor comma l1 "},
+        {NULL, "!v1", "none prod notprod andor comma l3 "},     {NULL, "not V1", "none prod notprod andor comma l3 "},
+        {NULL, "v1 and v3", "none prod notprod andor comma "},  {NULL, "v1,v3", "none prod notprod andor comma l1 l3 "},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct arena a = {0};
@@ -52,9 +49,10 @@ static void operators(void **state)
     static const struct {
         const char *expression;
         bool expected; /* with a and b given */
-    } rows[] = {{"a and b", true},   {"a and c", false},     {"c or a and b", true}, {"(c or a) and c", false}, {"not(c)", true},
-                {"!a or !b", false}, {"not not a", true},    {"A AND B", true},      {"c, a", true},            {"android", false},
-                {"!(a,c)", false},   {"a and not c", true},  {"two words", false},   {"nota", false},           {"( a )", true}};
+    } rows[] = {{"a and b", true},    {"a and c", false},  {"c or a and b", true}, {"(c or a) and c", false},
+                {"not(c)", true},     {"!a or !b", false}, {"not not a", true},    {"A AND B", true},
+                {"c, a", true},       {"android", false},  {"!(a,c)", false},      {"a and not c", true},
+                {"two words", false}, {"nota", false},     {"( a )", true}};
     for (size_t i = 0; i < COUNT(rows); i++)
         if (context_matches(rows[i].expression, "a,b") != rows[i].expected)
             fail_test("%s", rows[i].expression);
@@ -85,8 +83,17 @@ static void databases(void **state)
     static const struct {
         const char *dbms;
         bool expected;
-    } rows[] = {{"", true},        {"postgresql", true},    {"oracle", false}, {"oracle,postgresql", true}, {"!oracle", true}, {"!postgresql", false},
-                {"all", true},     {"none", false},         {"PostgreSQL", true}, {"!oracle,h2", false},    {"all,!postgresql", false}};
+    } rows[] = {{"", true},
+                {"postgresql", true},
+                {"oracle", false},
+                {"oracle,postgresql", true},
+                {"!oracle", true},
+                {"!postgresql", false},
+                {"all", true},
+                {"none", false},
+                {"PostgreSQL", true},
+                {"!oracle,h2", false},
+                {"all,!postgresql", false}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct arena a = {0};
         struct str_list l = list(&a, rows[i].dbms);
@@ -98,7 +105,7 @@ static void databases(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_table), cmocka_unit_test(operators), cmocka_unit_test(faults),
-                                       cmocka_unit_test(databases)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_table), cmocka_unit_test(operators),
+                                       cmocka_unit_test(faults), cmocka_unit_test(databases)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,8 @@ static bool parse(struct ctx *cx, const char *text, struct changelog *log)
 {
     static const char *params[] = {"p=param", "both=param"};
     static struct str_list list = {.at = params, .n = 2};
-    struct changelog_source source = {.file = "db/x.sql", .environment = environment, .parameters = &list, .contexts = "prod"};
+    struct changelog_source source = {
+        .file = "db/x.sql", .environment = environment, .parameters = &list, .contexts = "prod"};
     size_t n = strlen(text);
     *log = (struct changelog){.file = "root/db/x.sql"};
     return changelog_parse_sql(cx, &source, "db/x.sql", arena_strndup(cx->arena, text, n), n, log);
@@ -26,25 +27,26 @@ static void attributes_and_directives(void **state)
     struct arena a = {0};
     struct ctx cx = {.arena = &a};
     struct changelog log;
-    assert_true(parse(&cx,
-                      "\xEF\xBB\xBF\n  -- Liquibase  Formatted SQL logicalFilePath:./a/../b.sql\r\n"
-                      "ignored before the first;\r\n"
-                      "--changeset \"bob b\":\"1 x\" runOnChange:TRUE runAlways:true runInTransaction:false failOnError:false ignore:true "
-                      "contextFilter:\"prod and !test\" labels:V1,b dbms:postgresql,!oracle splitStatements:false stripComments:false "
-                      "endDelimiter:// rollbackEndDelimiter:@@ rollbackSplitStatements:false\r\n"
-                      "--comment: hello  \r\n"
-                      "--validCheckSum: 9:abc\r\n--validCheckSum any\r\n"
-                      "--preconditions onFail:MARK_RAN onError:WARN onSqlOutput:TEST\r\n"
-                      "--precondition-sql-check expectedResult:'a b' select 1\r\n"
-                      "--precondition-table-exists table:t schema:s\r\n--precondition-view-exists view:\"v\"\r\n"
-                      "select 1;\r\n"
-                      "--rollback drop 1;\r\n--rollback drop 2;\r\n"
-                      "--ignoreLines:1\r\nnot this;\r\n"
-                      "--ignoreLines:start\r\nnor this;\r\n--ignoreLines:end\r\n"
-                      "-- an ordinary comment\r\nselect 2;\r\n\r\n"
-                      "  -- changeset ann:2 logicalFilePath:/c/d.sql\n"
-                      "--rollback not required\nselect 3\n/\n",
-                      &log));
+    assert_true(parse(
+        &cx,
+        "\xEF\xBB\xBF\n  -- Liquibase  Formatted SQL logicalFilePath:./a/../b.sql\r\n"
+        "ignored before the first;\r\n"
+        "--changeset \"bob b\":\"1 x\" runOnChange:TRUE runAlways:true runInTransaction:false failOnError:false ignore:true "
+        "contextFilter:\"prod and !test\" labels:V1,b dbms:postgresql,!oracle splitStatements:false stripComments:false "
+        "endDelimiter:// rollbackEndDelimiter:@@ rollbackSplitStatements:false\r\n"
+        "--comment: hello  \r\n"
+        "--validCheckSum: 9:abc\r\n--validCheckSum any\r\n"
+        "--preconditions onFail:MARK_RAN onError:WARN onSqlOutput:TEST\r\n"
+        "--precondition-sql-check expectedResult:'a b' select 1\r\n"
+        "--precondition-table-exists table:t schema:s\r\n--precondition-view-exists view:\"v\"\r\n"
+        "select 1;\r\n"
+        "--rollback drop 1;\r\n--rollback drop 2;\r\n"
+        "--ignoreLines:1\r\nnot this;\r\n"
+        "--ignoreLines:start\r\nnor this;\r\n--ignoreLines:end\r\n"
+        "-- an ordinary comment\r\nselect 2;\r\n\r\n"
+        "  -- changeset ann:2 logicalFilePath:/c/d.sql\n"
+        "--rollback not required\nselect 3\n/\n",
+        &log));
     assert_int_equal(log.sets.n, 2);
     const struct changeset *s = &log.sets.at[0];
     assert_string_equal(s->author, "bob b");
@@ -111,22 +113,37 @@ static void properties(void **state)
     static const struct {
         const char *sql, *expected;
     } rows[] = {
-        {"${a}", "1"},           {"${ A }", "1"},      {"${B}", "1x1"},       {"${FROM_ENV}", "env"},    {"${p} ${P}", "param param"},
-        {"${both}", "param"},    {"${none}", "${none}"}, {"${in${b}}", "${in1x1}"}, {"${n${a}}", "nested"}, {"${a", "${a"},
-        {"a ${:b} $c", "a ${:b} $c"}, {"${prodonly}", "yes"}, {"${testonly}", "${testonly}"}, {"${}", "${}"},   {"$${a}$", "$1$"},
+        {"${a}", "1"},
+        {"${ A }", "1"},
+        {"${B}", "1x1"},
+        {"${FROM_ENV}", "env"},
+        {"${p} ${P}", "param param"},
+        {"${both}", "param"},
+        {"${none}", "${none}"},
+        {"${in${b}}", "${in1x1}"},
+        {"${n${a}}", "nested"},
+        {"${a", "${a"},
+        {"a ${:b} $c", "a ${:b} $c"},
+        {"${prodonly}", "yes"},
+        {"${testonly}", "${testonly}"},
+        {"${}", "${}"},
+        {"$${a}$", "$1$"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct arena a = {0};
         struct ctx cx = {.arena = &a};
         struct changelog log;
-        assert_true(parse(&cx,
-                          arena_printf(&a,
-                                       HEAD "--property name:A value:1 and more\n--property name:a value:2\n--property name:B value:${a}x${a}\n"
-                                            "--property name:both value:file\n--property name:n1 value:nested\n"
-                                            "--property name:prodonly value:yes context:prod\n--property name:testonly value:no context:test\n"
-                                            "--changeset b:1\nselect '%s';",
-                                       rows[i].sql),
-                          &log));
+        assert_true(parse(
+            &cx,
+            arena_printf(
+                &a,
+                HEAD
+                "--property name:A value:1 and more\n--property name:a value:2\n--property name:B value:${a}x${a}\n"
+                "--property name:both value:file\n--property name:n1 value:nested\n"
+                "--property name:prodonly value:yes context:prod\n--property name:testonly value:no context:test\n"
+                "--changeset b:1\nselect '%s';",
+                rows[i].sql),
+            &log));
         assert_string_equal(log.sets.at[0].changes.at[0].sql, arena_printf(&a, "select '%s';", rows[i].expected));
         arena_free(&a);
     }
@@ -140,7 +157,8 @@ static void places_survive_expansion(void **state)
     struct ctx cx = {.arena = &a};
     struct changelog log;
     int line, column;
-    assert_true(parse(&cx, HEAD "--changeset b:1\n\n  \nselect ${LINES} ${p}, a\n--comment c\nfrom ${p} where b;\n", &log));
+    assert_true(
+        parse(&cx, HEAD "--changeset b:1\n\n  \nselect ${LINES} ${p}, a\n--comment c\nfrom ${p} where b;\n", &log));
     const struct change *c = &log.sets.at[0].changes.at[0];
     assert_string_equal(c->sql, "select x\ny param, a\nfrom param where b;");
     source_locate(&c->map, c->sql, 0, &line, &column);
@@ -203,7 +221,8 @@ static void refused(void **state)
         if (parse(&cx, rows[i].text, &log))
             fail_test("accepted: %s", rows[i].text);
         if (cx.err.code != E_CHANGELOG || cx.err.line != rows[i].line || cx.err.column != rows[i].column)
-            fail_test("%s: %s at %d:%d, expected %d:%d", rows[i].text, cx.err.message, cx.err.line, cx.err.column, rows[i].line, rows[i].column);
+            fail_test("%s: %s at %d:%d, expected %d:%d", rows[i].text, cx.err.message, cx.err.line, cx.err.column,
+                      rows[i].line, rows[i].column);
         assert_string_equal(cx.err.file, "root/db/x.sql");
         arena_free(&a);
     }
@@ -229,9 +248,15 @@ static void expansion_bomb(void **state)
 static void paths(void **state)
 {
     (void)state;
-    static const char *const rows[][2] = {{"./inc/b.sql", "inc/b.sql"}, {"inc/../inc/b.sql", "inc/b.sql"}, {"a\\b.sql", "a/b.sql"},
-                                          {"/a/b.sql", "a/b.sql"},      {"classpath:a.sql", "a.sql"},      {"C:\\x\\a.sql", "x/a.sql"},
-                                          {"classpath:/a//b.sql", "a/b.sql"}, {"../a.sql", "../a.sql"},    {"a/./b/../../c.sql", "c.sql"}};
+    static const char *const rows[][2] = {{"./inc/b.sql", "inc/b.sql"},
+                                          {"inc/../inc/b.sql", "inc/b.sql"},
+                                          {"a\\b.sql", "a/b.sql"},
+                                          {"/a/b.sql", "a/b.sql"},
+                                          {"classpath:a.sql", "a.sql"},
+                                          {"C:\\x\\a.sql", "x/a.sql"},
+                                          {"classpath:/a//b.sql", "a/b.sql"},
+                                          {"../a.sql", "../a.sql"},
+                                          {"a/./b/../../c.sql", "c.sql"}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct arena a = {0};
         assert_string_equal(changelog_path_normalise(&a, rows[i][0]), rows[i][1]);
@@ -242,8 +267,12 @@ static void paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(attributes_and_directives), cmocka_unit_test(rollbacks), cmocka_unit_test(properties),
-        cmocka_unit_test(places_survive_expansion),  cmocka_unit_test(refused),   cmocka_unit_test(expansion_bomb),
+        cmocka_unit_test(attributes_and_directives),
+        cmocka_unit_test(rollbacks),
+        cmocka_unit_test(properties),
+        cmocka_unit_test(places_survive_expansion),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(expansion_bomb),
         cmocka_unit_test(paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,8 @@ static void liquibase_splits(void **state)
         {"select 1//select 2 // select 3//", "//", true, "select 1|select 2|select 3"},
         {"select 1$$END select 2 $$END\nselect 3", "$$END", true, "select 1|select 2|select 3"},
         {"select 1 go select 2 GO\nselect 3", "go", true, "select 1|select 2|select 3"},
-        {"select 1 go select 2\n  GO\nselect 3\nGO\nselect 4", "\\nGO", true, "select 1 go select 2\n  GO\nselect 3|select 4"},
+        {"select 1 go select 2\n  GO\nselect 3\nGO\nselect 4", "\\nGO", true,
+         "select 1 go select 2\n  GO\nselect 3|select 4"},
         {"select 1/ 2 / 3\n/\nselect 2\n /\nselect 3/", "/", true, "select 1/ 2 / 3|select 2\n /\nselect 3"},
         {"a@@b @@ c@ @d @@", "@@", true, "a@@b|c@ @d"},
         {"a;-//-b-//-c-/", "-//-", true, "a;|b|c"},
@@ -54,11 +55,13 @@ static void liquibase_splits(void **state)
         {"a^b ^ c", "^", true, "a|b|c"},
         {"a;b\ngo\nc\n/\nd", ";", true, "a|b\ngo\nc\n/\nd"},
         {"begin a; end b end c", "end", true, "begin a;|b|c"},
-        {"begin; a; commit; b; begin x; end; c; begin transaction; d; end transaction; e", NULL, true, "begin; a; commit; b; begin x; end; c; begin transaction; d; end transaction; e"},
+        {"begin; a; commit; b; begin x; end; c; begin transaction; d; end transaction; e", NULL, true,
+         "begin; a; commit; b; begin x; end; c; begin transaction; d; end transaction; e"},
         {"case end; begin case x end y; end; z; w", NULL, true, "case end|begin case x end y|end|z|w"},
         {"a;;b; ;c", NULL, true, "a|b|c"},
         {"go\nselect\ngo\nx go\n/\nz\n/ y", NULL, true, "select|x go|z|y"},
-        {"a /* ; */ b; -- c;\n d; 'x;\\';y'; \"a;b\"; `a;b`; [a;b]; [0;]", NULL, true, "a  b|d|'x;\\';y'|\"a;b\"|`a;b`|[a;b]|[0|]"},
+        {"a /* ; */ b; -- c;\n d; 'x;\\';y'; \"a;b\"; `a;b`; [a;b]; [0;]", NULL, true,
+         "a  b|d|'x;\\';y'|\"a;b\"|`a;b`|[a;b]|[0|]"},
         {"a /* ; */ b; -- c;\n d;", NULL, false, "a /* ; */ b|-- c;\n d"},
         {"a -- x\nb /* y */ c;", NULL, true, "a \nb  c"},
         {"$$ a; b $$; c", NULL, true, "$$ a|b $$|c"},
@@ -97,7 +100,8 @@ static void postgres_splits(void **state)
         {"do $$ begin -- keep; me\nend $$; c", NULL, true, "do $$ begin -- keep; me\nend $$|c"},
         {"create rule r as on insert to t do also (insert into a values (1); insert into b values (2)); c", NULL, true,
          "create rule r as on insert to t do also (insert into a values (1); insert into b values (2))|c"},
-        {"create or replace function f() returns int begin atomic select 1; select case when true then 1 end; end; c", NULL, true,
+        {"create or replace function f() returns int begin atomic select 1; select case when true then 1 end; end; c",
+         NULL, true,
          "create or replace function f() returns int begin atomic select 1; select case when true then 1 end; end|c"},
         {"begin; a; commit; b", NULL, true, "begin|a|commit|b"},
         {"create function begin() returns int language sql as 'select 1'; c", NULL, true,
@@ -158,7 +162,8 @@ static void bytes_can_be_found_again(void **state)
 static void time_is_linear(void **state)
 {
     (void)state;
-    static const char *const units[] = {"'\\", "\"\\'", "/*", "$a$", "[a", "`x ", "begin ", "a . ", "; '' ", "--\n", "$$;", "(", "b\ngo\n"};
+    static const char *const units[] = {"'\\",  "\"\\'", "/*",   "$a$", "[a", "`x ",    "begin ",
+                                        "a . ", "; '' ", "--\n", "$$;", "(",  "b\ngo\n"};
     for (size_t i = 0; i < COUNT(units); i++) {
         for (int mode = 0; mode < 2; mode++) {
             struct arena a = {0};
@@ -168,7 +173,8 @@ static void time_is_linear(void **state)
             bool more = true;
             while (sql.len < 1000000)
                 str_add(&sql, units[i]);
-            struct splitter *p = split_start(&cx, mode ? SPLIT_LIQUIBASE : SPLIT_POSTGRES, sql.s, sql.len, true, true, mode ? ";;" : NULL);
+            struct splitter *p = split_start(&cx, mode ? SPLIT_LIQUIBASE : SPLIT_POSTGRES, sql.s, sql.len, true, true,
+                                             mode ? ";;" : NULL);
             while (more && split_next(&cx, p, &s, &more))
                 ;
             split_end(p);
