@@ -45,23 +45,23 @@ struct clone_request {
     bool copy_settings;
 
     /* basebackup */
-    const char *target_dir;               /* the copy's data directory */
-    const char *server_dir;               /* the path under which its server will see it; NULL: target_dir */
-    struct str_list tablespace_mapping;   /* old=new */
-    long long max_rate;                   /* bytes per second, 0: unlimited */
-    bool spread_checkpoint;               /* wait for a gentle checkpoint instead of forcing one */
+    const char *target_dir;             /* the copy's data directory */
+    const char *server_dir;             /* the path under which its server will see it; NULL: target_dir */
+    struct str_list tablespace_mapping; /* old=new */
+    long long max_rate;                 /* bytes per second, 0: unlimited */
+    bool spread_checkpoint;             /* wait for a gentle checkpoint instead of forcing one */
     bool neutralise, write_config;
-    struct str_list clone_settings;       /* name=value, appended to postgresql.auto.conf */
-    const char *target_owner;             /* uid or uid:gid, for root */
-    bool server_stopped;                  /* the user vouches that no server runs on target_dir */
+    struct str_list clone_settings; /* name=value, appended to postgresql.auto.conf */
+    const char *target_owner;       /* uid or uid:gid, for root */
+    bool server_stopped;            /* the user vouches that no server runs on target_dir */
 
     /* proof */
     enum clone_verify verify;
     int verify_connections;
-    struct pg_target clone;               /* the started copy of a base backup; for verify_only */
-    const char *expect_lsn;               /* the copy must be at or past this */
+    struct pg_target clone; /* the started copy of a base backup; for verify_only */
+    const char *expect_lsn; /* the copy must be at or past this */
     const char *expect_system_identifier;
-    const char *source_snapshot;          /* pg_current_snapshot() on the source before the copy began */
+    const char *source_snapshot; /* pg_current_snapshot() on the source before the copy began */
 };
 
 enum clone_note_level { CLONE_NOTE, CLONE_WARNING };
@@ -71,9 +71,9 @@ struct clone_note {
 };
 
 struct clone_table {
-    const char *name; /* schema.table, quoted where needed */
+    const char *name;                  /* schema.table, quoted where needed */
     long long source_rows, clone_rows; /* -1: not counted */
-    const char *verdict; /* "equal", "written meanwhile", "differs", "not readable" */
+    const char *verdict;               /* "equal", "written meanwhile", "differs", "not readable" */
 };
 
 struct clone_phase {
@@ -87,9 +87,9 @@ struct clone_report {
     const char *system_identifier, *start_lsn, *end_lsn, *source_snapshot, *server_version;
     int timeline;
     long long bytes_copied, files_copied;
-    bool replaced;       /* an older copy had to go */
-    bool verified;       /* tables were compared */
-    bool inconclusive;   /* something that was to be proven could not be */
+    bool replaced;     /* an older copy had to go */
+    bool verified;     /* tables were compared */
+    bool inconclusive; /* something that was to be proven could not be */
     long long tables_compared, rows_compared;
     VEC(struct clone_note) notes;
     VEC(struct clone_table) tables; /* those that are not equal first; equal ones are only counted */
@@ -113,10 +113,11 @@ bool clone_prove(struct ctx *cx, const struct clone_request *q, struct clone_rep
 /* ---- for providers ---- */
 
 void clone_proof(struct ctx *cx, struct clone_report *r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void clone_uncovered(struct ctx *cx, struct clone_report *r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void clone_uncovered(struct ctx *cx, struct clone_report *r, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Returns the note so that a hint can be added. Also goes to the log. */
-struct clone_note *clone_note(struct ctx *cx, struct clone_report *r, enum clone_note_level level, const char *code, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+struct clone_note *clone_note(struct ctx *cx, struct clone_report *r, enum clone_note_level level, const char *code,
+                              const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* The time since *since becomes a phase; *since is set to now. */
 void clone_phase(struct ctx *cx, struct clone_report *r, const char *name, long long *since);
 

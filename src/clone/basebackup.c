@@ -45,28 +45,31 @@ static void better_hint(struct ctx *cx, const char *text)
     snprintf(cx->err.hint, sizeof cx->err.hint, "%s", text);
 }
 
-static void explain(struct ctx *cx, const char *user)
+static void explain(struct ctx *cx, const struct pg_target *source)
 {
     struct arena *a = cx->arena;
-    const char *who = text_empty(user) ? "ROLE" : user;
+    const char *who = pg_target_user(cx, source);
 
     if (pg_failed_with(cx, "28000"))
-        better_hint(cx, arena_printf(a,
-                                     "the server's pg_hba.conf needs a line for replication, which \"all\" does not cover: "
-                                     "host replication %s ADDRESS/32 scram-sha-256 (or: local replication %s scram-sha-256)", who, who));
+        better_hint(
+            cx, arena_printf(a,
+                             "the server's pg_hba.conf needs a line for replication, which \"all\" does not cover: "
+                             "host replication %s ADDRESS/32 scram-sha-256 (or: local replication %s scram-sha-256)",
+                             who, who));
     else if (pg_failed_with(cx, "42501"))
         cx->err.code = E_PERMISSION, better_hint(cx, arena_printf(a, "ALTER ROLE \"%s\" REPLICATION;", who));
     else if (pg_failed_with(cx, "53300"))
-        cx->err.code = E_CAPACITY, better_hint(cx, "a base backup takes one or two of the source's max_wal_senders: raise it (0 means that wal_level is minimal), or end a standby or another backup");
+        cx->err.code = E_CAPACITY,
+        better_hint(
+            cx,
+            "a base backup takes one or two of the source's max_wal_senders: raise it (0 means that wal_level is minimal), or end a standby or another backup");
     else if (pg_failed_with(cx, "XX001"))
-        cx->err.code = E_VERIFY, better_hint(cx, "pages of production's own data fail their checksum; the server's log names the files. Look at production before anything else");
+        cx->err.code = E_VERIFY,
+        better_hint(
+            cx,
+            "pages of production's own data fail their checksum; the server's log names the files. Look at production before anything else");
     else if (pg_failed_with(cx, "55000") && strstr(cx->err.message, "WAL level"))
         better_hint(cx, "set wal_level to replica on the source, and restart it");
-}
-
-static const char *user_of(const struct clone_request *q, const struct pg *pg)
-{
-    return pg ? pg_user(pg) : q->source.user;
 }
 
 static bool open_replication(struct backup *b, struct pg **out)
@@ -74,7 +77,7 @@ static bool open_replication(struct backup *b, struct pg **out)
     struct pg_options o = {.role = "source", .replication = true};
     if (pg_open(b->cx, &b->q->source, &o, out))
         return true;
-    explain(b->cx, b->pg ? user_of(b->q, b->pg) : b->q->source.user);
+    explain(b->cx, &b->q->source);
     return false;
 }
 
@@ -119,14 +122,16 @@ static bool identify(struct backup *b)
     if (pg_version(b->pg) < 130000)
         return fail(b->cx, E_INPUT, "PostgreSQL %d is too old (%s)", pg_version(b->pg) / 10000, pg_where(b->pg));
     uint64_t lsn;
-    return (*id[0] && pg_lsn_parse(id[2], &lsn)) || fail(b->cx, E_EXTERNAL, "the server does not identify itself (%s)", pg_where(b->pg));
+    return (*id[0] && pg_lsn_parse(id[2], &lsn)) ||
+           fail(b->cx, E_EXTERNAL, "the server does not identify itself (%s)", pg_where(b->pg));
 }
 
 static bool hold_wal(struct backup *b)
 {
     struct ctx *cx = b->cx;
-    const char *sql = arena_printf(cx->arena, "CREATE_REPLICATION_SLOT dbstep_clone_%d_%lld TEMPORARY PHYSICAL RESERVE_WAL", (int)getpid(),
-                                   clock_wall_ms() % 1000000000);
+    const char *sql =
+        arena_printf(cx->arena, "CREATE_REPLICATION_SLOT dbstep_clone_%d_%lld TEMPORARY PHYSICAL RESERVE_WAL",
+                     (int)getpid(), clock_wall_ms() % 1000000000);
     const char *ignored;
     struct pg_options o = {.role = "source", .replication = true, .no_retry = true};
 
@@ -134,8 +139,11 @@ static bool hold_wal(struct backup *b)
         return true;
     if (cx->err.code == E_INTERRUPTED || cx->err.code == E_TIMEOUT)
         return false;
-    struct clone_note *n = clone_note(cx, b->r, CLONE_WARNING, "clone-no-slot", "no replication slot could be had, so the source may recycle WAL that the copy needs: %s", cx->err.message);
-    n->hint = "the copy is still verified: when WAL is missing the stage fails. Raise max_wal_senders or max_replication_slots, or wal_keep_size";
+    struct clone_note *n = clone_note(
+        cx, b->r, CLONE_WARNING, "clone-no-slot",
+        "no replication slot could be had, so the source may recycle WAL that the copy needs: %s", cx->err.message);
+    n->hint =
+        "the copy is still verified: when WAL is missing the stage fails. Raise max_wal_senders or max_replication_slots, or wal_keep_size";
     err_clear(cx);
     pg_close(b->slot);
     b->slot = NULL;
@@ -149,11 +157,14 @@ static bool take_snapshot(struct backup *b)
     PG_AUTO pg = NULL;
 
     b->r->source_snapshot = "";
-    if (pg_open(cx, &b->q->source, &o, &pg) && pg_query_text(cx, pg, &b->r->source_snapshot, "SELECT pg_current_snapshot()", 0, NULL))
+    if (pg_open(cx, &b->q->source, &o, &pg) &&
+        pg_query_text(cx, pg, &b->r->source_snapshot, "SELECT pg_current_snapshot()", 0, NULL))
         return true;
     if (cx->err.code == E_INTERRUPTED || cx->err.code == E_TIMEOUT)
         return false;
-    log_info("no ordinary session on the source (%s), so a later comparison cannot tell which tables were written meanwhile", cx->err.message);
+    log_info(
+        "no ordinary session on the source (%s), so a later comparison cannot tell which tables were written meanwhile",
+        cx->err.message);
     err_clear(cx);
     b->r->source_snapshot = "";
     return true;
@@ -166,10 +177,13 @@ static const char *backup_command(const struct backup *b)
     bool fast = !b->q->spread_checkpoint;
 
     if (pg_version(b->pg) >= 150000)
-        return arena_printf(a, "BASE_BACKUP (LABEL 'dbstep copy', PROGRESS true, CHECKPOINT '%s', WAL true, WAIT false%s, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')",
-                            fast ? "fast" : "spread", rate ? arena_printf(a, ", MAX_RATE %lld", rate) : "");
-    return arena_printf(a, "BASE_BACKUP LABEL 'dbstep copy' PROGRESS%s WAL NOWAIT%s MANIFEST 'yes' MANIFEST_CHECKSUMS 'SHA256'", fast ? " FAST" : "",
-                        rate ? arena_printf(a, " MAX_RATE %lld", rate) : "");
+        return arena_printf(
+            a,
+            "BASE_BACKUP (LABEL 'dbstep copy', PROGRESS true, CHECKPOINT '%s', WAL true, WAIT false%s, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')",
+            fast ? "fast" : "spread", rate ? arena_printf(a, ", MAX_RATE %lld", rate) : "");
+    return arena_printf(
+        a, "BASE_BACKUP LABEL 'dbstep copy' PROGRESS%s WAL NOWAIT%s MANIFEST 'yes' MANIFEST_CHECKSUMS 'SHA256'",
+        fast ? " FAST" : "", rate ? arena_printf(a, " MAX_RATE %lld", rate) : "");
 }
 
 static bool take_position(struct backup *b, uint64_t *lsn, int *timeline)
@@ -180,7 +194,8 @@ static bool take_position(struct backup *b, uint64_t *lsn, int *timeline)
     if (!pg_next_result(b->cx, b->pg, &rows, &copy, &more))
         return false;
     if (copy || rows.n != 1 || rows.columns < 2 || !pg_lsn_parse(pg_text(&rows, 0, 0), lsn))
-        return fail(b->cx, E_EXTERNAL, "the server did not say where its base backup begins or ends (%s)", pg_where(b->pg));
+        return fail(b->cx, E_EXTERNAL, "the server did not say where its base backup begins or ends (%s)",
+                    pg_where(b->pg));
     *timeline = (int)pg_int(&rows, 0, 1);
     return true;
 }
@@ -227,8 +242,8 @@ static bool check_room(struct backup *b)
     }
     if (room >= b->announced + spare)
         return true;
-    fail(cx, E_CAPACITY, "the volume of '%s' is too small: %s free, %s needed", b->target.dir, text_size(cx->arena, room),
-         text_size(cx->arena, b->announced + spare));
+    fail(cx, E_CAPACITY, "the volume of '%s' is too small: %s free, %s needed", b->target.dir,
+         text_size(cx->arena, room), text_size(cx->arena, b->announced + spare));
     err_hint(cx, "give the copy a volume of at least the size of production's");
     return false;
 }
@@ -241,8 +256,10 @@ static bool copy_everything(struct backup *b)
     int end_timeline;
 
     rx->folder_mode = text_equal(show(cx, b->pg, "data_directory_mode"), "0750") ? 0750 : 0700;
-    log_info("base backup of %s into '%s'%s", pg_where(b->pg), b->target.dir, b->q->spread_checkpoint ? "; waiting for a checkpoint" : "");
-    if (cx->err.code != E_OK || !pg_send(cx, b->pg, backup_command(b)) || !take_position(b, &b->start, &b->timeline) || !take_tablespaces(b))
+    log_info("base backup of %s into '%s'%s", pg_where(b->pg), b->target.dir,
+             b->q->spread_checkpoint ? "; waiting for a checkpoint" : "");
+    if (cx->err.code != E_OK || !pg_send(cx, b->pg, backup_command(b)) || !take_position(b, &b->start, &b->timeline) ||
+        !take_tablespaces(b))
         return false;
     b->target.marker.system_identifier = b->system_identifier;
     b->target.marker.timeline = b->timeline;
@@ -259,13 +276,49 @@ static bool copy_everything(struct backup *b)
     rx->total = b->announced;
     if (!receive_archives(cx, b->pg, rx) || !take_position(b, &b->end, &end_timeline))
         return false;
-    PG_ROWS_AUTO rest = {.handle = NULL};
-    if (!pg_next_result(cx, b->pg, &rest, &copy, &more))
-        return false;
-    return end_timeline == b->timeline || fail(cx, E_REJECTED, "the source changed its timeline from %d to %d during the backup (a promotion)", b->timeline, end_timeline);
+    do {
+        PG_ROWS_AUTO rest = {.handle = NULL};
+        if (!pg_next_result(cx, b->pg, &rest, &copy, &more))
+            return false;
+    } while (more);
+    return end_timeline == b->timeline ||
+           fail(cx, E_REJECTED, "the source changed its timeline from %d to %d during the backup (a promotion)",
+                b->timeline, end_timeline);
 }
 
 /* ---- proof ---- */
+
+/* A primary's backup ends after it began. A standby's ends where its files are consistent, which may lie before what it had received: it
+ * cannot make a checkpoint of its own. */
+static bool prove_recent(struct backup *b)
+{
+    struct ctx *cx = b->cx;
+    const char *end = pg_lsn_text(cx->arena, b->end);
+    uint64_t before;
+    char *label;
+    size_t len;
+
+    pg_lsn_parse(b->lsn_before, &before);
+    if (b->end >= before) {
+        clone_proof(cx, b->r, "It is recent: it is consistent at %s, and the source was at %s when the stage began",
+                    end, b->lsn_before);
+        return true;
+    }
+    if (!file_read(cx, path_join(cx->arena, b->target.dir, "backup_label"), 65536, &label, &len))
+        return false;
+    if (!strstr(label, "BACKUP FROM: standby"))
+        return fail(cx, E_VERIFY, "the copy ends at %s, before the position the source was at when the stage began, %s",
+                    end, b->lsn_before);
+    clone_uncovered(
+        cx, b->r,
+        "How recent: the copy is consistent at %s, %s before what the standby had received when the stage began (%s)",
+        end, text_size(cx->arena, before - b->end), b->lsn_before);
+    clone_note(cx, b->r, CLONE_WARNING, "clone-behind-standby",
+               "a standby's backup may end a little before the stage began: at %s instead of %s", end, b->lsn_before)
+        ->hint =
+        "the WAL that came with it may lead further: once the copy runs, prove it with verify_only and the expect_lsn you need; or copy from the primary";
+    return true;
+}
 
 static bool prove(struct backup *b)
 {
@@ -273,28 +326,32 @@ static bool prove(struct backup *b)
     struct arena *a = cx->arena;
     const struct manifest *m = &b->receiver.manifest;
     struct control control;
-    uint64_t before;
     long long segments = 0;
 
-    clone_proof(cx, b->r, "Every file is the one the server sent: %s, %s, sizes and SHA-256 as in the server's manifest, whose own checksum holds",
-                text_plural(a, (long long)m->n_files, "file"), text_size(a, m->bytes));
+    clone_proof(
+        cx, b->r,
+        "Every file is the one the server sent: %s, %s, sizes and SHA-256 as in the server's manifest, whose own checksum holds",
+        text_plural(a, (long long)m->n_files, "file"), text_size(a, m->bytes));
     if (!control_read(cx, b->target.dir, &control))
         return false;
     const char *id = arena_printf(a, "%" PRIu64, control.system_identifier);
     if (!text_equal(id, b->system_identifier) || (*m->system_identifier && !text_equal(id, m->system_identifier)))
         return fail(cx, E_VERIFY, "the copy's system identifier is %s, the source's %s", id, b->system_identifier);
     if (b->q->expect_system_identifier && !text_equal(id, b->q->expect_system_identifier))
-        return fail(cx, E_VERIFY, "the copy's system identifier is %s, expected was %s", id, b->q->expect_system_identifier);
-    clone_proof(cx, b->r, "It is the source's cluster: system identifier %s in the copy's pg_control, whose checksum holds", id);
-    pg_lsn_parse(b->lsn_before, &before);
-    if (b->end < before)
-        return fail(cx, E_VERIFY, "the copy ends at %s, before the position the source was at when the stage began, %s", pg_lsn_text(a, b->end), b->lsn_before);
-    clone_proof(cx, b->r, "It is recent: it is consistent at %s, and the source was at %s when the stage began", pg_lsn_text(a, b->end), b->lsn_before);
+        return fail(cx, E_VERIFY, "the copy's system identifier is %s, expected was %s", id,
+                    b->q->expect_system_identifier);
+    clone_proof(cx, b->r,
+                "It is the source's cluster: system identifier %s in the copy's pg_control, whose checksum holds", id);
+    if (!prove_recent(b))
+        return false;
     for (size_t i = 0; i < m->ranges.n; i++)
         if (!wal_range_present(cx, b->target.dir, control.system_identifier, &m->ranges.at[i], &segments))
             return false;
-    clone_proof(cx, b->r, "It can start: the WAL from %s to %s is complete, %s", pg_lsn_text(a, b->start), pg_lsn_text(a, b->end), text_plural(a, segments, "segment"));
-    clone_uncovered(cx, b->r, "Row counts and digests: the copy's server is not running yet. Run the stage again with verify_only once it is");
+    clone_proof(cx, b->r, "It can start: the WAL from %s to %s is complete, %s", pg_lsn_text(a, b->start),
+                pg_lsn_text(a, b->end), text_plural(a, segments, "segment"));
+    clone_uncovered(
+        cx, b->r,
+        "Row counts and digests: the copy's server is not running yet. Run the stage again with verify_only once it is");
     return true;
 }
 
@@ -306,13 +363,16 @@ static bool settle(struct backup *b)
 
     if (b->q->write_config && (!rx->has_config || !rx->has_hba)) {
         if (!rx->has_config)
-            facts = (struct neutral_facts){show(cx, b->pg, "max_connections"), show(cx, b->pg, "max_prepared_transactions"),
-                                           show(cx, b->pg, "max_locks_per_transaction"), show(cx, b->pg, "max_worker_processes"),
-                                           show(cx, b->pg, "shared_preload_libraries")};
-        if (cx->err.code != E_OK || !neutral_write_config(cx, b->r, b->target.dir, &facts, !rx->has_config, !rx->has_hba))
+            facts = (struct neutral_facts){
+                show(cx, b->pg, "max_connections"), show(cx, b->pg, "max_prepared_transactions"),
+                show(cx, b->pg, "max_locks_per_transaction"), show(cx, b->pg, "max_worker_processes"),
+                show(cx, b->pg, "shared_preload_libraries")};
+        if (cx->err.code != E_OK ||
+            !neutral_write_config(cx, b->r, b->target.dir, &facts, !rx->has_config, !rx->has_hba))
             return false;
     }
-    return (!rx->has_config || neutral_look_at_config(cx, b->r, b->target.dir)) && neutral_apply(cx, b->q, b->r, b->target.dir, pg_version(b->pg)) &&
+    return (!rx->has_config || neutral_look_at_config(cx, b->r, b->target.dir)) &&
+           neutral_apply(cx, b->q, b->r, b->target.dir, pg_version(b->pg)) &&
            (rx->folder_mode == 0700 || tree_set_mode(cx, b->target.dir, rx->folder_mode));
 }
 
@@ -356,14 +416,15 @@ static bool steps(struct backup *b)
     if (!open_replication(b, &b->pg) || !identify(b))
         return false;
     if (b->q->dry_run) {
-        clone_note(cx, b->r, CLONE_NOTE, "clone-dry-run", "would copy %s into '%s'%s", pg_where(b->pg), b->target.dir, b->target.replaced ? ", replacing what is there" : "");
+        clone_note(cx, b->r, CLONE_NOTE, "clone-dry-run", "would copy %s into '%s'%s", pg_where(b->pg), b->target.dir,
+                   b->target.replaced ? ", replacing what is there" : "");
         return true;
     }
     if (!target_take(cx, b->q, &b->target) || !hold_wal(b) || !take_snapshot(b))
         return false;
     clone_phase(cx, b->r, "prepare", &since);
     if (!copy_everything(b)) {
-        explain(cx, user_of(b->q, b->pg));
+        explain(cx, &b->q->source);
         return false;
     }
     clone_phase(cx, b->r, "copy", &since);

@@ -29,7 +29,8 @@ void clone_uncovered(struct ctx *cx, struct clone_report *r, const char *fmt, ..
     va_end(ap);
 }
 
-struct clone_note *clone_note(struct ctx *cx, struct clone_report *r, enum clone_note_level level, const char *code, const char *fmt, ...)
+struct clone_note *clone_note(struct ctx *cx, struct clone_report *r, enum clone_note_level level, const char *code,
+                              const char *fmt, ...)
 {
     struct clone_note *n = VEC_PUSH(cx->arena, &r->notes);
     va_list ap;

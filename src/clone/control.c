@@ -49,8 +49,13 @@ bool control_parse(const unsigned char *data, size_t n, struct control *out)
     for (size_t at = CONTROL_MIN; at + 4 <= n; at += 4) {
         if (get32(data + at) != crc32c(0, data, at))
             continue;
-        *out = (struct control){.system_identifier = get64(data), .version = get32(data + 8), .catalog_version = get32(data + 12),
-                                .state = get32(data + 16), .checkpoint = get64(data + 32), .redo = get64(data + 40), .timeline = get32(data + 48)};
+        *out = (struct control){.system_identifier = get64(data),
+                                .version = get32(data + 8),
+                                .catalog_version = get32(data + 12),
+                                .state = get32(data + 16),
+                                .checkpoint = get64(data + 32),
+                                .redo = get64(data + 40),
+                                .timeline = get32(data + 48)};
         return out->system_identifier != 0;
     }
     return false;
@@ -73,8 +78,9 @@ bool control_read(struct ctx *cx, const char *data_dir, struct control *out)
 
 const char *control_state(uint32_t state)
 {
-    static const char *const names[] = {"starting up",      "shut down",           "shut down in recovery", "shutting down",
-                                        "in crash recovery", "in archive recovery", "in production"};
+    static const char *const names[] = {"starting up",   "shut down",         "shut down in recovery",
+                                        "shutting down", "in crash recovery", "in archive recovery",
+                                        "in production"};
     return state < sizeof names / sizeof names[0] ? names[state] : "unknown";
 }
 
@@ -85,7 +91,9 @@ static bool missing(struct ctx *cx, const struct manifest_range *r, const char *
     struct arena *a = cx->arena;
     fail(cx, E_VERIFY, "the copy lacks WAL that it needs to start: %s %s", file, what);
     err_detail(cx, "needed is %s to %s on timeline %u", pg_lsn_text(a, r->start), pg_lsn_text(a, r->end), r->timeline);
-    err_hint(cx, "run the stage again; when no replication slot was free, raise wal_keep_size or max_replication_slots on the source");
+    err_hint(
+        cx,
+        "run the stage again; when no replication slot was free, raise wal_keep_size or max_replication_slots on the source");
     return false;
 }
 
@@ -99,7 +107,8 @@ static uint64_t segment_size_of(const unsigned char *page)
 static char *segment_path(struct arena *a, const char *data_dir, unsigned timeline, uint64_t number, uint64_t size)
 {
     uint64_t per_id = UINT64_C(0x100000000) / size;
-    return arena_printf(a, "%s/pg_wal/%08X%08X%08X", data_dir, timeline, (unsigned)(number / per_id), (unsigned)(number % per_id));
+    return arena_printf(a, "%s/pg_wal/%08X%08X%08X", data_dir, timeline, (unsigned)(number / per_id),
+                        (unsigned)(number % per_id));
 }
 
 /* The segment size is not known before a segment was read, and the name of a segment depends on it: eleven sizes are possible. */
@@ -114,31 +123,51 @@ static uint64_t find_segment_size(struct ctx *cx, const char *data_dir, const st
     return 0;
 }
 
-static bool segment_holds(struct ctx *cx, const char *path, uint64_t system_identifier, const struct manifest_range *r, uint64_t base, uint64_t size)
+/* Does the WAL of this page end with the record that switches to the next segment? The record is a bare header of 24 bytes: total length at
+ * 0, info at 16 (0x40: switch), resource manager at 17 (0: XLOG), CRC-32C of the first 20 bytes at 20; records begin at multiples
+ * of 8. One that is cut by the page's start cannot be looked at, and is believed. */
+static bool ends_with_switch(const unsigned char *page)
+{
+    size_t last = WAL_PAGE;
+    while (last > 0 && page[last - 1] == 0)
+        last--;
+    if (last < 40)
+        return true;
+    const unsigned char *record = page + ((last - 1) & ~(size_t)7) - 16;
+    return get32(record) == 24 && (record[16] & 0xf0) == 0x40 && record[17] == 0 &&
+           get32(record + 20) == crc32c(0, record, 20);
+}
+
+static bool segment_holds(struct ctx *cx, const char *path, uint64_t system_identifier, const struct manifest_range *r,
+                          uint64_t base, uint64_t size)
 {
     const char *name = strrchr(path, '/') + 1;
     FD_AUTO fd = open(path, O_RDONLY | O_CLOEXEC);
+    unsigned char page[WAL_PAGE], previous[WAL_PAGE];
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) != 0)
         return missing(cx, r, name, "is not there");
     if ((uint64_t)st.st_size != size)
         return missing(cx, r, name, "is incomplete");
-    uint64_t first = r->start > base ? (r->start - base) / WAL_PAGE * WAL_PAGE : 0;
-    for (uint64_t at = 0; at < size && base + at < r->end; at += at ? WAL_PAGE : first ? first : WAL_PAGE) {
-        unsigned char header[40];
-        if (pread(fd, header, sizeof header, (off_t)at) != (ssize_t)sizeof header)
+    for (uint64_t at = 0; at < size && base + at < r->end; at += WAL_PAGE) {
+        if (pread(fd, page, sizeof page, (off_t)at) != (ssize_t)sizeof page)
             return missing(cx, r, name, "cannot be read");
-        /* A recycled segment has the right name and size, and the pages of an older one. */
-        if (get64(header + 8) != base + at || get16(header) == 0)
-            return missing(cx, r, name, "holds something else (a recycled segment)");
-        if (at == 0 && get64(header + 24) != system_identifier)
+        if (at == 0 && get64(page + 24) != system_identifier)
             return missing(cx, r, name, "is of another cluster");
+        /* After a switch to the next segment the rest of this one holds nothing. */
+        if (at > 0 && base + at > r->start && get64(page + 8) == 0 && get16(page) == 0 && ends_with_switch(previous))
+            return true;
+        /* A recycled segment has the right name and size, and the pages of an older one. */
+        if (base + at + WAL_PAGE > r->start && (get64(page + 8) != base + at || get16(page) == 0))
+            return missing(cx, r, name, "holds something else (a recycled or unfinished segment)");
+        memcpy(previous, page, sizeof previous);
     }
     return true;
 }
 
-bool wal_range_present(struct ctx *cx, const char *data_dir, uint64_t system_identifier, const struct manifest_range *r, long long *segments)
+bool wal_range_present(struct ctx *cx, const char *data_dir, uint64_t system_identifier, const struct manifest_range *r,
+                       long long *segments)
 {
     uint64_t size = find_segment_size(cx, data_dir, r);
 
@@ -146,7 +175,8 @@ bool wal_range_present(struct ctx *cx, const char *data_dir, uint64_t system_ide
         return missing(cx, r, "its first segment", "is not there");
     for (uint64_t number = r->start / size; number * size < r->end || number == r->start / size; number++) {
         struct arena_mark mark = arena_mark(cx->arena);
-        if (!segment_holds(cx, segment_path(cx->arena, data_dir, r->timeline, number, size), system_identifier, r, number * size, size))
+        if (!segment_holds(cx, segment_path(cx->arena, data_dir, r->timeline, number, size), system_identifier, r,
+                           number * size, size))
             return false;
         arena_reset(cx->arena, mark);
         ++*segments;

@@ -24,6 +24,7 @@ bool control_read(struct ctx *cx, const char *data_dir, struct control *out);
 const char *control_state(uint32_t state); /* "in production" */
 
 /* Every page of a WAL range is there, in segments of this system on this timeline. *segments counts the files looked at. */
-bool wal_range_present(struct ctx *cx, const char *data_dir, uint64_t system_identifier, const struct manifest_range *r, long long *segments);
+bool wal_range_present(struct ctx *cx, const char *data_dir, uint64_t system_identifier, const struct manifest_range *r,
+                       long long *segments);
 
 #endif

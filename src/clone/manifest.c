@@ -36,7 +36,10 @@ static void put_in_bucket(struct received_files *f, size_t i)
 
 static int nibble(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* Pairs of digits into bytes; false unless there are exactly 2n digits. */
@@ -91,7 +94,11 @@ struct received *received_find(struct received_files *f, const char *path)
 
 void manifest_start(struct manifest *m, struct arena *a, struct received_files *files)
 {
-    *m = (struct manifest){.files = files, .hash = hash_start(HASH_SHA256), .line = str_new(a), .element = str_new(a), .top = str_new(a),
+    *m = (struct manifest){.files = files,
+                           .hash = hash_start(HASH_SHA256),
+                           .line = str_new(a),
+                           .element = str_new(a),
+                           .top = str_new(a),
                            .key = str_new(a)};
 }
 
@@ -116,7 +123,8 @@ static bool wrong(struct ctx *cx, const char *path, const char *what)
 static bool check_file(struct ctx *cx, struct manifest *m, const struct json *o)
 {
     const char *path = json_get_text(o, "Path", NULL), *encoded = json_get_text(o, "Encoded-Path", NULL);
-    const char *algorithm = json_get_text(o, "Checksum-Algorithm", NULL), *checksum = json_get_text(o, "Checksum", NULL);
+    const char *algorithm = json_get_text(o, "Checksum-Algorithm", NULL),
+               *checksum = json_get_text(o, "Checksum", NULL);
     const struct json *size = json_get(o, "Size");
     long long bytes;
 
@@ -144,7 +152,8 @@ static bool check_file(struct ctx *cx, struct manifest *m, const struct json *o)
         return malformed(cx, arena_printf(cx->arena, "'%s' is listed twice", path));
     r->listed = true;
     if (r->size != (uint64_t)bytes)
-        return wrong(cx, path, arena_printf(cx->arena, "%llu bytes instead of %lld", (unsigned long long)r->size, bytes));
+        return wrong(cx, path,
+                     arena_printf(cx->arena, "%llu bytes instead of %lld", (unsigned long long)r->size, bytes));
     if (!from_hex(checksum, sha256, sizeof sha256))
         return malformed(cx, arena_printf(cx->arena, "the checksum of '%s' is not a SHA-256", path));
     return memcmp(sha256, r->sha256, sizeof sha256) == 0 || wrong(cx, path, "its SHA-256 differs");
@@ -156,7 +165,8 @@ static bool take_range(struct ctx *cx, struct manifest *m, const struct json *o)
     long long timeline;
     const struct json *t = json_get(o, "Timeline");
 
-    if (!t || !json_int64(t, &timeline) || timeline < 1 || timeline > UINT32_MAX || !pg_lsn_parse(json_get_text(o, "Start-LSN", ""), &r.start) ||
+    if (!t || !json_int64(t, &timeline) || timeline < 1 || timeline > UINT32_MAX ||
+        !pg_lsn_parse(json_get_text(o, "Start-LSN", ""), &r.start) ||
         !pg_lsn_parse(json_get_text(o, "End-LSN", ""), &r.end) || r.end < r.start)
         return malformed(cx, "a WAL range cannot be read");
     r.timeline = (unsigned)timeline;

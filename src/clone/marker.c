@@ -48,21 +48,30 @@ bool marker_read(struct ctx *cx, const char *folder, struct marker *out, bool *f
     const struct json *format = root ? json_get(root, "dbstep_clone") : NULL;
     const char *state = root ? json_get_text(root, "state", "") : "";
 
-    if (!format || !json_int64(format, &number) || number != 1 || (!text_equal(state, "complete") && !text_equal(state, "in-progress"))) {
+    if (!format || !json_int64(format, &number) || number != 1 ||
+        (!text_equal(state, "complete") && !text_equal(state, "in-progress"))) {
         json_free(doc);
         fail(cx, E_GUARD, "'%s' cannot be understood, so it cannot be told whose folder this is", path);
-        err_hint(cx, "look at the folder; when nothing in it is needed, empty it, or say replace_unmarked: true after removing that file");
+        err_hint(
+            cx,
+            "look at the folder; when nothing in it is needed, empty it, or say replace_unmarked: true after removing that file");
         return false;
     }
-    *out = (struct marker){.id = text(cx, root, "id"), .complete = text_equal(state, "complete"), .source = text(cx, root, "source"),
-                           .system_identifier = text(cx, root, "system_identifier"), .start_lsn = text(cx, root, "start_lsn"),
-                           .end_lsn = text(cx, root, "end_lsn"), .source_snapshot = text(cx, root, "source_snapshot"),
-                           .started_at = text(cx, root, "started_at"), .finished_at = text(cx, root, "finished_at")};
+    *out = (struct marker){.id = text(cx, root, "id"),
+                           .complete = text_equal(state, "complete"),
+                           .source = text(cx, root, "source"),
+                           .system_identifier = text(cx, root, "system_identifier"),
+                           .start_lsn = text(cx, root, "start_lsn"),
+                           .end_lsn = text(cx, root, "end_lsn"),
+                           .source_snapshot = text(cx, root, "source_snapshot"),
+                           .started_at = text(cx, root, "started_at"),
+                           .finished_at = text(cx, root, "finished_at")};
     if (json_get(root, "timeline") && json_int64(json_get(root, "timeline"), &number))
         out->timeline = (int)number;
     const struct json *list = json_get(root, "tablespaces");
     for (const struct json *t = list ? json_first(list) : NULL; t; t = json_next(t))
-        *VEC_PUSH(cx->arena, &out->tablespaces) = (struct marker_tablespace){.oid = text(cx, t, "oid"), .from = text(cx, t, "from"), .to = text(cx, t, "to")};
+        *VEC_PUSH(cx->arena, &out->tablespaces) =
+            (struct marker_tablespace){.oid = text(cx, t, "oid"), .from = text(cx, t, "from"), .to = text(cx, t, "to")};
     json_free(doc);
     *found = true;
     return true;
@@ -104,7 +113,8 @@ static const char *as_json(struct ctx *cx, const struct marker *m, size_t *len)
  * somebody else's because of it. */
 bool marker_write(struct ctx *cx, const char *folder, const struct marker *m)
 {
-    const char *path = path_join(cx->arena, folder, MARKER_NAME), *temporary = path_join(cx->arena, folder, MARKER_TEMPORARY);
+    const char *path = path_join(cx->arena, folder, MARKER_NAME),
+               *temporary = path_join(cx->arena, folder, MARKER_TEMPORARY);
     size_t len;
     const char *content = as_json(cx, m, &len);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -30,8 +30,10 @@ static const struct setting quiet[] = {
     {"primary_slot_name", "", 0},
     {"restore_command", "", 0},
     {"recovery_target_timeline", "latest", 0},
-    {"max_logical_replication_workers", "0", 0}, /* subscriptions would take over production's slots at their publisher */
-    {"cron.launch_active_jobs", "off", 0},       /* of pg_cron; a name with a dot is accepted when the library is not loaded */
+    {"max_logical_replication_workers", "0",
+     0}, /* subscriptions would take over production's slots at their publisher */
+    {"cron.launch_active_jobs", "off",
+     0}, /* of pg_cron; a name with a dot is accepted when the library is not loaded */
 };
 
 /* A configuration value in quotes, as the server's parser reads it: quotes doubled, backslashes too. */
@@ -51,7 +53,8 @@ static bool is_setting_name(const char *s, size_t n)
     if (!n || (s[0] >= '0' && s[0] <= '9'))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= 'A' && s[i] <= 'Z') && !(s[i] >= '0' && s[i] <= '9') && s[i] != '_' && s[i] != '.')
+        if (!(s[i] >= 'a' && s[i] <= 'z') && !(s[i] >= 'A' && s[i] <= 'Z') && !(s[i] >= '0' && s[i] <= '9') &&
+            s[i] != '_' && s[i] != '.')
             return false;
     return true;
 }
@@ -76,13 +79,15 @@ static bool remove_if_there(struct ctx *cx, struct clone_report *r, const char *
 {
     const char *path = path_join(cx->arena, data_dir, name);
     if (unlink(path) == 0) {
-        clone_note(cx, r, CLONE_NOTE, "clone-promoted", "%s was removed: the copy starts as a server of its own, not as a standby", name);
+        clone_note(cx, r, CLONE_NOTE, "clone-promoted",
+                   "%s was removed: the copy starts as a server of its own, not as a standby", name);
         return true;
     }
     return errno == ENOENT || tree_fail(cx, "remove", path);
 }
 
-bool neutral_apply(struct ctx *cx, const struct clone_request *q, struct clone_report *r, const char *data_dir, int server_version)
+bool neutral_apply(struct ctx *cx, const struct clone_request *q, struct clone_report *r, const char *data_dir,
+                   int server_version)
 {
     const char *path = path_join(cx->arena, data_dir, "postgresql.auto.conf");
     struct str out = str_new(cx->arena);
@@ -110,7 +115,8 @@ bool neutral_apply(struct ctx *cx, const struct clone_request *q, struct clone_r
     return out.len == before || write_private(cx, path, out.s, out.len);
 }
 
-bool neutral_write_config(struct ctx *cx, struct clone_report *r, const char *data_dir, const struct neutral_facts *f, bool config_missing, bool hba_missing)
+bool neutral_write_config(struct ctx *cx, struct clone_report *r, const char *data_dir, const struct neutral_facts *f,
+                          bool config_missing, bool hba_missing)
 {
     if (config_missing) {
         struct str s = str_new(cx->arena);
@@ -137,17 +143,23 @@ bool neutral_write_config(struct ctx *cx, struct clone_report *r, const char *da
             return false;
     }
     if (config_missing || hba_missing) {
-        struct clone_note *n = clone_note(cx, r, CLONE_WARNING, "clone-config-written", "the source keeps %s%s%s outside its data directory; a minimal one was written into the copy",
-                                          config_missing ? "postgresql.conf" : "", config_missing && hba_missing ? " and " : "", hba_missing ? "pg_hba.conf" : "");
-        n->hint = "mount the configuration that the copy shall have, or add settings with clone_settings; set write_config: false when the server brings its own";
+        struct clone_note *n =
+            clone_note(cx, r, CLONE_WARNING, "clone-config-written",
+                       "the source keeps %s%s%s outside its data directory; a minimal one was written into the copy",
+                       config_missing ? "postgresql.conf" : "", config_missing && hba_missing ? " and " : "",
+                       hba_missing ? "pg_hba.conf" : "");
+        n->hint =
+            "mount the configuration that the copy shall have, or add settings with clone_settings; set write_config: false when the server brings its own";
     }
     return true;
 }
 
 bool neutral_look_at_config(struct ctx *cx, struct clone_report *r, const char *data_dir)
 {
-    static const char *const leading_out[] = {"data_directory", "hba_file", "ident_file", "include", "include_dir", "include_if_exists", "external_pid_file",
-                                              "log_directory", "unix_socket_directories", "ssl_cert_file", "ssl_key_file", "ssl_ca_file"};
+    static const char *const leading_out[] = {"data_directory",    "hba_file",      "ident_file",
+                                              "include",           "include_dir",   "include_if_exists",
+                                              "external_pid_file", "log_directory", "unix_socket_directories",
+                                              "ssl_cert_file",     "ssl_key_file",  "ssl_ca_file"};
     const char *path = path_join(cx->arena, data_dir, "postgresql.conf");
     struct str found = str_new(cx->arena);
     char *content;
@@ -164,12 +176,16 @@ bool neutral_look_at_config(struct ctx *cx, struct clone_report *r, const char *
         const char *value = p + name + strspn(p + name, " \t='");
         for (size_t i = 0; i < COUNT(leading_out); i++)
             if (name == strlen(leading_out[i]) && strncasecmp(p, leading_out[i], name) == 0 && *value == '/')
-                str_addf(&found, "%s%s = %.*s", found.len ? ", " : "", leading_out[i], (int)strcspn(value, "'\n"), value);
+                str_addf(&found, "%s%s = %.*s", found.len ? ", " : "", leading_out[i], (int)strcspn(value, "'\n"),
+                         value);
         line += n + (line[n] == '\n');
     }
     if (found.len) {
-        struct clone_note *note = clone_note(cx, r, CLONE_WARNING, "clone-config-points-outside", "the copied postgresql.conf names files outside the data directory: %s", found.s);
-        note->hint = "the copy's server will look for them too: provide them there, or override the settings with clone_settings or on its command line";
+        struct clone_note *note =
+            clone_note(cx, r, CLONE_WARNING, "clone-config-points-outside",
+                       "the copied postgresql.conf names files outside the data directory: %s", found.s);
+        note->hint =
+            "the copy's server will look for them too: provide them there, or override the settings with clone_settings or on its command line";
     }
     return true;
 }

@@ -70,7 +70,8 @@ static bool behind_link(const struct receiver *r, const char *name)
     for (size_t i = 0; !r->space && i < r->marker->tablespaces.n; i++) {
         const struct marker_tablespace *s = &r->marker->tablespaces.at[i];
         size_t n = strlen(s->oid);
-        if (s->link && text_starts(name, "pg_tblspc/") && text_starts(name + 10, s->oid) && (name[10 + n] == '/' || name[10 + n] == '\0'))
+        if (s->link && text_starts(name, "pg_tblspc/") && text_starts(name + 10, s->oid) &&
+            (name[10 + n] == '/' || name[10 + n] == '\0'))
             return true;
     }
     return false;
@@ -94,15 +95,16 @@ static bool take_folder(struct ctx *cx, const struct receiver *r, const struct t
  * checked against the manifest as every file, and not kept. */
 static bool is_kept(const struct receiver *r, const char *name)
 {
-    return r->space || (!text_equal(name, MARKER_NAME) && !text_equal(name, MARKER_TEMPORARY) && !text_equal(name, "backup_manifest"));
+    return r->space || (!text_equal(name, MARKER_NAME) && !text_equal(name, MARKER_TEMPORARY) &&
+                        !text_equal(name, "backup_manifest"));
 }
 
 static bool take_file(struct ctx *cx, struct receiver *r, const struct tar_entry *e)
 {
     const char *path = place(cx, r, e->name);
 
-    if (snprintf(r->path, sizeof r->path, "%s%s%s%s", r->space ? "pg_tblspc/" : "", r->space ? r->space->oid : "", r->space ? "/" : "", e->name) >=
-        (int)sizeof r->path)
+    if (snprintf(r->path, sizeof r->path, "%s%s%s%s", r->space ? "pg_tblspc/" : "", r->space ? r->space->oid : "",
+                 r->space ? "/" : "", e->name) >= (int)sizeof r->path)
         return unexpected(cx, e->name, "a name that is too long");
     r->file_size = 0;
     r->hash = hash_start(HASH_SHA256);
@@ -120,7 +122,8 @@ static bool on_entry(struct ctx *cx, void *user, const struct tar_entry *e)
     struct arena_mark m = arena_mark(cx->arena);
 
     if (e->type == TAR_LINK ? !take_link(cx, r, e)
-        : behind_link(r, e->name) ? !unexpected(cx, e->name, "which lies in a tablespace and belongs to another archive")
+        : behind_link(r, e->name)
+            ? !unexpected(cx, e->name, "which lies in a tablespace and belongs to another archive")
         : e->type == TAR_FOLDER ? !take_folder(cx, r, e)
                                 : !take_file(cx, r, e))
         return false;
@@ -215,7 +218,8 @@ static bool take(struct ctx *cx, struct receiver *r, const char *data, size_t n)
 {
     if (r->in_archive) {
         r->bytes_received += n;
-        log_progress("copying", r->bytes_received, r->total > r->bytes_received ? r->total : r->bytes_received, "bytes");
+        log_progress("copying", r->bytes_received, r->total > r->bytes_received ? r->total : r->bytes_received,
+                     "bytes");
         return tar_feed(cx, &r->tar, data, n);
     }
     if (!r->manifest_started)
@@ -240,13 +244,15 @@ static bool take_message(struct ctx *cx, struct receiver *r, const char *data, s
     switch (n ? data[0] : 0) {
     case 'n': {
         const char *name = data + 1, *name_end = memchr(name, 0, n - 1);
-        const char *path = name_end ? name_end + 1 : data, *path_end = name_end ? memchr(path, 0, n - (size_t)(path - data)) : NULL;
+        const char *path = name_end ? name_end + 1 : data,
+                   *path_end = name_end ? memchr(path, 0, n - (size_t)(path - data)) : NULL;
         bool known;
         if (!path_end)
             return fail(cx, E_EXTERNAL, "the server sent a malformed message at the start of an archive");
         const struct marker_tablespace *space = space_of(r, path, &known);
         if (!known)
-            return fail(cx, E_EXTERNAL, "the server sent an archive of the tablespace '%.500s', which it had not announced", path);
+            return fail(cx, E_EXTERNAL,
+                        "the server sent an archive of the tablespace '%.500s', which it had not announced", path);
         return begin_archive(cx, r, space);
     }
     case 'm': return begin_manifest(cx, r);
@@ -256,7 +262,8 @@ static bool take_message(struct ctx *cx, struct receiver *r, const char *data, s
     }
 }
 
-static bool each_chunk(struct ctx *cx, struct pg *pg, struct receiver *r, bool (*fn)(struct ctx *, struct receiver *, const char *, size_t))
+static bool each_chunk(struct ctx *cx, struct pg *pg, struct receiver *r,
+                       bool (*fn)(struct ctx *, struct receiver *, const char *, size_t))
 {
     const char *data;
     size_t n;
@@ -275,7 +282,8 @@ static bool next_copy(struct ctx *cx, struct pg *pg)
 {
     PG_ROWS_AUTO rows = {.handle = NULL};
     bool copy, more;
-    return pg_next_result(cx, pg, &rows, &copy, &more) && (copy || fail(cx, E_EXTERNAL, "the server ended the base backup before all archives came"));
+    return pg_next_result(cx, pg, &rows, &copy, &more) &&
+           (copy || fail(cx, E_EXTERNAL, "the server ended the base backup before all archives came"));
 }
 
 bool receive_archives(struct ctx *cx, struct pg *pg, struct receiver *r)
@@ -286,7 +294,8 @@ bool receive_archives(struct ctx *cx, struct pg *pg, struct receiver *r)
         ok = next_copy(cx, pg) && each_chunk(cx, pg, r, take_message);
     } else {
         for (size_t i = 0; ok && i <= r->marker->tablespaces.n; i++)
-            ok = next_copy(cx, pg) && begin_archive(cx, r, i < r->marker->tablespaces.n ? &r->marker->tablespaces.at[i] : NULL) &&
+            ok = next_copy(cx, pg) &&
+                 begin_archive(cx, r, i < r->marker->tablespaces.n ? &r->marker->tablespaces.at[i] : NULL) &&
                  each_chunk(cx, pg, r, take);
         ok = ok && next_copy(cx, pg) && begin_manifest(cx, r) && each_chunk(cx, pg, r, take);
     }

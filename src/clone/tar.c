@@ -7,14 +7,20 @@
 
 /* Places in the header: name, mode, size, checksum, type, link name, magic, prefix. */
 enum {
-    AT_NAME = 0, NAME_SIZE = 100,
-    AT_MODE = 100, MODE_SIZE = 8,
-    AT_SIZE = 124, SIZE_SIZE = 12,
-    AT_SUM = 148, SUM_SIZE = 8,
+    AT_NAME = 0,
+    NAME_SIZE = 100,
+    AT_MODE = 100,
+    MODE_SIZE = 8,
+    AT_SIZE = 124,
+    SIZE_SIZE = 12,
+    AT_SUM = 148,
+    SUM_SIZE = 8,
     AT_TYPE = 156,
-    AT_LINK = 157, LINK_SIZE = 100,
+    AT_LINK = 157,
+    LINK_SIZE = 100,
     AT_MAGIC = 257,
-    AT_PREFIX = 345, PREFIX_SIZE = 155,
+    AT_PREFIX = 345,
+    PREFIX_SIZE = 155,
 };
 
 void tar_start(struct tar *t, struct tar_sink sink)
@@ -149,7 +155,10 @@ static bool take_header(struct ctx *cx, struct tar *t)
     case '7': e->type = TAR_FILE; break;
     case '5': e->type = TAR_FOLDER, e->size = 0; break;
     case '2': e->type = TAR_LINK, e->size = 0; break;
-    default: return malformed(cx, t, arena_printf(cx->arena, "'%s' is of type %d, neither a file, a folder nor a link", said, b[AT_TYPE]));
+    default:
+        return malformed(
+            cx, t,
+            arena_printf(cx->arena, "'%s' is of type %d, neither a file, a folder nor a link", said, b[AT_TYPE]));
     }
     if (!clean_name(e->name) || (!*e->name && e->type != TAR_FOLDER))
         return malformed(cx, t, arena_printf(cx->arena, "the name '%s' leads out of the folder it belongs to", said));

@@ -31,7 +31,7 @@ struct tar_entry {
 struct tar_sink {
     bool (*entry)(struct ctx *cx, void *user, const struct tar_entry *e);
     bool (*data)(struct ctx *cx, void *user, const char *data, size_t n); /* of the last entry, in order */
-    bool (*end)(struct ctx *cx, void *user);                              /* of a file's content; also of an empty file */
+    bool (*end)(struct ctx *cx, void *user); /* of a file's content; also of an empty file */
     void *user;
 };
 

@@ -81,7 +81,10 @@ static bool refuse_running_server(struct ctx *cx, const struct clone_request *q,
         log_warning("'%s' names process %ld, which is gone: the server there did not stop in order", path, pid);
         return true;
     }
-    fail(cx, E_GUARD, "'%s' says that a PostgreSQL server runs on that folder, and from inside a container it cannot be told whether it still does", path);
+    fail(
+        cx, E_GUARD,
+        "'%s' says that a PostgreSQL server runs on that folder, and from inside a container it cannot be told whether it still does",
+        path);
     err_hint(cx, "make sure that no pod uses the volume, then set server_stopped: true");
     return false;
 }
@@ -102,18 +105,22 @@ static bool read_owner(struct ctx *cx, const struct clone_request *q, struct tar
         t->uid = (uid_t)uid;
         t->gid = (gid_t)gid;
     } else if (geteuid() == 0) {
-        /* No server runs as root; the owner of the nearest folder that is there already is the best guess. */
+        /* No server runs as root; the owner of the nearest folder that is not root's is the best guess. */
         const char *near = t->dir;
         struct stat st;
-        while (stat(near, &st) != 0 && near[1])
+        while ((stat(near, &st) != 0 || st.st_uid == 0) && near[1])
             near = parent_of(cx, near);
         if (stat(near, &st) == 0 && st.st_uid != 0) {
             t->uid = st.st_uid;
             t->gid = st.st_gid;
+        } else {
+            log_warning(
+                "the copy will belong to root, as whom no PostgreSQL server starts: give its user in target_owner");
         }
     }
     if (geteuid() != 0 && t->uid != (uid_t)-1 && t->uid != geteuid()) {
-        fail(cx, E_PERMISSION, "the copy cannot be given to user id %u: the step runs as user id %u", (unsigned)t->uid, (unsigned)geteuid());
+        fail(cx, E_PERMISSION, "the copy cannot be given to user id %u: the step runs as user id %u", (unsigned)t->uid,
+             (unsigned)geteuid());
         err_hint(cx, "run the step as the user of the database server (runAsUser), and leave target_owner out");
         return false;
     }
@@ -134,7 +141,8 @@ bool target_check(struct ctx *cx, const struct clone_request *q, struct target *
 
     *t = (struct target){.lock = -1};
     if (text_empty(q->target_dir))
-        return fail(cx, E_INPUT, "target_dir is needed for a base backup: the folder that becomes the copy's data directory");
+        return fail(cx, E_INPUT,
+                    "target_dir is needed for a base backup: the folder that becomes the copy's data directory");
     t->dir = absolute(cx, q->target_dir);
     if (text_equal(t->dir, "/"))
         return fail(cx, E_GUARD, "target_dir must not be the root folder");
@@ -151,9 +159,13 @@ bool target_check(struct ctx *cx, const struct clone_request *q, struct target *
         return refuse(cx, t->dir, "is not a folder");
     /* PostgreSQL's own rule: the data directory must belong to the server's user. */
     if (geteuid() != 0 && st.st_uid != geteuid()) {
-        fail(cx, E_PERMISSION, "'%s' belongs to user id %u, and the step runs as user id %u", t->dir, (unsigned)st.st_uid, (unsigned)geteuid());
-        err_hint(cx, "PostgreSQL starts only in a folder that its user owns: let target_dir be a folder below the mount point (for example '%s/pgdata'), "
-                     "and run the step with the server's uid", t->dir);
+        fail(cx, E_PERMISSION, "'%s' belongs to user id %u, and the step runs as user id %u", t->dir,
+             (unsigned)st.st_uid, (unsigned)geteuid());
+        err_hint(
+            cx,
+            "PostgreSQL starts only in a folder that its user owns: let target_dir be a folder below the mount point (for example '%s/pgdata'), "
+            "and run the step with the server's uid",
+            t->dir);
         return false;
     }
     if (!marker_read(cx, t->dir, &t->marker, &marked) || !tree_vacant(cx, t->dir, own_names, &vacant))
@@ -161,7 +173,8 @@ bool target_check(struct ctx *cx, const struct clone_request *q, struct target *
     if (!vacant && !marked && !q->replace_unmarked)
         return refuse(cx, t->dir, "is not empty, and not marked as a copy made by dbstep");
     if (marked && t->marker.complete && !q->replace) {
-        fail(cx, E_GUARD, "'%s' holds a finished copy (of %s, made at %s), and replace is false", t->dir, t->marker.source, t->marker.finished_at);
+        fail(cx, E_GUARD, "'%s' holds a finished copy (of %s, made at %s), and replace is false", t->dir,
+             t->marker.source, t->marker.finished_at);
         return false;
     }
     t->replaced = !vacant;
@@ -222,18 +235,26 @@ bool target_take(struct ctx *cx, const struct clone_request *q, struct target *t
     /* Whatever was checked before may have changed until the lock was held. */
     if (!lock(cx, t) || !refuse_running_server(cx, q, t->dir) || !marker_read(cx, t->dir, &old, &marked))
         return false;
-    if (chmod(t->dir, 0700) != 0)
+    /* Only the root user gets here with another owner in mind, and may do it. */
+    if ((t->uid != (uid_t)-1 && lchown(t->dir, t->uid, t->gid) != 0) || chmod(t->dir, 0700) != 0)
         return tree_fail(cx, "set the permissions (0700, which PostgreSQL insists on) of", t->dir);
     if (marked) {
-        log_info("removing the %s copy in '%s' (of %s, begun %s)", old.complete ? "older" : "unfinished", t->dir, old.source, old.started_at);
+        log_info("removing the %s copy in '%s' (of %s, begun %s)", old.complete ? "older" : "unfinished", t->dir,
+                 old.source, old.started_at);
         old.complete = false; /* from here on it is no copy any more */
         t->marker = old;
         t->ours = true;
         if (!marker_write(cx, t->dir, &old) || !clear_tablespaces(cx, t))
             return false;
     }
-    t->marker = (struct marker){.id = marker_new_id(cx->arena), .source = source ? source : "", .started_at = clock_rfc3339(cx->arena, clock_wall_ms()),
-                                .system_identifier = "", .start_lsn = "", .end_lsn = "", .source_snapshot = "", .finished_at = ""};
+    t->marker = (struct marker){.id = marker_new_id(cx->arena),
+                                .source = source ? source : "",
+                                .started_at = clock_rfc3339(cx->arena, clock_wall_ms()),
+                                .system_identifier = "",
+                                .start_lsn = "",
+                                .end_lsn = "",
+                                .source_snapshot = "",
+                                .finished_at = ""};
     /* The mark comes before the emptying: a run killed in between leaves a folder that the next one knows. */
     if (!marker_write(cx, t->dir, &t->marker))
         return false;
@@ -281,7 +302,8 @@ static bool same_file_system(const char *a, const char *b)
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev;
 }
 
-static bool place_tablespace(struct ctx *cx, const struct clone_request *q, const struct target *t, struct marker_tablespace *s)
+static bool place_tablespace(struct ctx *cx, const struct clone_request *q, const struct target *t,
+                             struct marker_tablespace *s)
 {
     if (*s->from != '/') { /* in place: a real folder below pg_tblspc (allow_in_place_tablespaces) */
         if (!text_starts(s->from, "pg_tblspc/") || strstr(s->from, ".."))
@@ -292,24 +314,32 @@ static bool place_tablespace(struct ctx *cx, const struct clone_request *q, cons
     s->to = mapped(cx, q, s->from);
     if (!s->to) {
         if (!same_file_system(t->dir, parent_of(cx, t->dir))) {
-            fail(cx, E_GUARD, "the source has a tablespace at '%s', and there is no place for it beside '%s' on the same volume", s->from, t->dir);
-            err_hint(cx, "let target_dir be a folder below the mount point, or say where it goes: tablespace_mapping: %s=/new/place", s->from);
+            fail(cx, E_GUARD,
+                 "the source has a tablespace at '%s', and there is no place for it beside '%s' on the same volume",
+                 s->from, t->dir);
+            err_hint(
+                cx,
+                "let target_dir be a folder below the mount point, or say where it goes: tablespace_mapping: %s=/new/place",
+                s->from);
             return false;
         }
         s->to = arena_printf(cx->arena, "%s.tablespaces/%s", t->dir, s->oid);
     }
     if (within(s->to, t->dir) || within(t->dir, s->to))
-        return fail(cx, E_INPUT, "tablespace_mapping: '%s' and target_dir '%s' must not lie inside one another", s->to, t->dir);
+        return fail(cx, E_INPUT, "tablespace_mapping: '%s' and target_dir '%s' must not lie inside one another", s->to,
+                    t->dir);
     for (size_t i = 0; i < t->marker.tablespaces.n; i++) {
         const struct marker_tablespace *other = &t->marker.tablespaces.at[i];
         /* The source may run on this machine: its own folders are never written to. */
         if (within(s->to, other->from) || within(other->from, s->to)) {
-            fail(cx, E_GUARD, "the tablespace of '%s' would go to '%s', where the source's own tablespace is", s->from, s->to);
+            fail(cx, E_GUARD, "the tablespace of '%s' would go to '%s', where the source's own tablespace is", s->from,
+                 s->to);
             err_hint(cx, "choose another place in tablespace_mapping");
             return false;
         }
         if (other != s && other->to && (within(s->to, other->to) || within(other->to, s->to)))
-            return fail(cx, E_INPUT, "tablespace_mapping sends '%s' and '%s' to the same place, '%s'", other->from, s->from, s->to);
+            return fail(cx, E_INPUT, "tablespace_mapping sends '%s' and '%s' to the same place, '%s'", other->from,
+                        s->from, s->to);
     }
     s->link = seen_by_server(cx, t, s->to);
     if (strlen(s->link) > 1023)
@@ -317,14 +347,16 @@ static bool place_tablespace(struct ctx *cx, const struct clone_request *q, cons
     return true;
 }
 
-static bool make_tablespace(struct ctx *cx, const struct clone_request *q, const struct target *t, const struct marker_tablespace *s)
+static bool make_tablespace(struct ctx *cx, const struct clone_request *q, const struct target *t,
+                            const struct marker_tablespace *s)
 {
     struct marker theirs;
     bool found, vacant;
 
     if (!s->link)
         return true;
-    if (!tree_make(cx, s->to, 0700) || !marker_read(cx, s->to, &theirs, &found) || !tree_vacant(cx, s->to, own_names, &vacant))
+    if (!tree_make(cx, s->to, 0700) || !marker_read(cx, s->to, &theirs, &found) ||
+        !tree_vacant(cx, s->to, own_names, &vacant))
         return false;
     if (!vacant && !q->replace_unmarked)
         return refuse(cx, s->to, "is to hold a tablespace, and is not empty");

@@ -15,11 +15,11 @@ struct target {
     const char *dir;        /* absolute */
     const char *server_dir; /* as the copy's server sees it */
     struct marker marker;
-    int lock;               /* flock on the folder: two runs never share it; -1: none */
-    bool made;              /* the folder was not there before */
-    bool ours;              /* the marker is written: it may be emptied */
-    bool replaced;          /* an older copy was removed */
-    uid_t uid;              /* who shall own the copy; -1: whoever we are */
+    int lock;      /* flock on the folder: two runs never share it; -1: none */
+    bool made;     /* the folder was not there before */
+    bool ours;     /* the marker is written: it may be emptied */
+    bool replaced; /* an older copy was removed */
+    uid_t uid;     /* who shall own the copy; -1: whoever we are */
     gid_t gid;
 };
 

@@ -68,7 +68,8 @@ static bool open_maintenance(struct job *j)
 static bool find_source_name(struct job *j)
 {
     j->source_name = pg_target_database(j->cx, &j->q->source);
-    return !text_empty(j->source_name) || fail(j->cx, E_INPUT, "source_db_url names no database: which one shall be copied?");
+    return !text_empty(j->source_name) ||
+           fail(j->cx, E_INPUT, "source_db_url names no database: which one shall be copied?");
 }
 
 static bool look_around(struct job *j)
@@ -84,7 +85,8 @@ static bool look_around(struct job *j)
         return false;
     }
     if (*j->source.prepared) {
-        fail(cx, E_GUARD, "prepared transactions on '%s' keep it from being copied: %s", j->source_name, j->source.prepared);
+        fail(cx, E_GUARD, "prepared transactions on '%s' keep it from being copied: %s", j->source_name,
+             j->source.prepared);
         err_hint(cx, "COMMIT PREPARED or ROLLBACK PREPARED them; no setting of this stage does that");
         return false;
     }
@@ -96,11 +98,14 @@ static bool look_around(struct job *j)
         }
         if (!marked && !q->replace_unmarked) {
             fail(cx, E_GUARD, "the database '%s' exists, and is not marked as a copy made by dbstep", clone);
-            err_hint(cx, "choose another clone_name; only when nothing in it is needed any more, set replace_unmarked: true");
+            err_hint(
+                cx,
+                "choose another clone_name; only when nothing in it is needed any more, set replace_unmarked: true");
             return false;
         }
         if (marked && !q->replace) {
-            fail(cx, E_GUARD, "the database '%s' holds a finished copy (%s), and replace is false", clone, j->old.comment);
+            fail(cx, E_GUARD, "the database '%s' holds a finished copy (%s), and replace is false", clone,
+                 j->old.comment);
             return false;
         }
     }
@@ -128,11 +133,13 @@ static bool lock_one(struct job *j, const char *database)
         if (deadline_passed(patience)) {
             fail(cx, E_LOCKED, "another run is copying '%s' (%s)", database, pg_where(j->pg));
             if (holder.n)
-                err_detail(cx, "pid %s, %s, since %s", pg_text(&holder, 0, 0), pg_text(&holder, 0, 1), pg_text(&holder, 0, 2));
+                err_detail(cx, "pid %s, %s, since %s", pg_text(&holder, 0, 0), pg_text(&holder, 0, 1),
+                           pg_text(&holder, 0, 2));
             return false;
         }
         if (!told && holder.n)
-            log_info("waiting for another run that works on '%s': pid %s, since %s", database, pg_text(&holder, 0, 0), pg_text(&holder, 0, 2));
+            log_info("waiting for another run that works on '%s': pid %s, since %s", database, pg_text(&holder, 0, 0),
+                     pg_text(&holder, 0, 2));
         told = true;
         if (!ctx_sleep(cx, LOCK_POLL_MS, "waiting for another run of this stage"))
             return false;
@@ -191,14 +198,20 @@ static bool create(struct job *j, enum clone_strategy strategy)
     const char *clone = pg_ident(cx, j->pg, j->working_name), *source = pg_ident(cx, j->pg, j->source_name);
     bool by_owner = text_equal(j->source.owner, pg_user(j->pg));
     const char *owner = by_owner ? "" : arena_printf(cx->arena, " OWNER %s", pg_ident(cx, j->pg, j->source.owner));
-    const char *how = pg_version(j->pg) >= 150000 ? strategy == CLONE_WAL_LOG ? " STRATEGY wal_log" : " STRATEGY file_copy" : "";
-    const char *sql = arena_printf(cx->arena, "CREATE DATABASE %s TEMPLATE %s%s ALLOW_CONNECTIONS false%s", clone, source, owner, how);
+    const char *how =
+        pg_version(j->pg) >= 150000 ? strategy == CLONE_WAL_LOG ? " STRATEGY wal_log" : " STRATEGY file_copy" : "";
+    const char *sql = arena_printf(cx->arena, "CREATE DATABASE %s TEMPLATE %s%s ALLOW_CONNECTIONS false%s", clone,
+                                   source, owner, how);
     /* A killed step's server process must not go on for hours; before 14 it cannot be told to look. */
-    const char *const session[] = {pg_version(j->pg) >= 140000 ? "SET client_connection_check_interval = '1s'; SET statement_timeout = 0" : "SET statement_timeout = 0",
-                                   /* 18: where the file system can, blocks are shared instead of copied; elsewhere the kernel copies */
-                                   pg_version(j->pg) >= 180000 ? "SET file_copy_method = clone" : NULL, NULL};
-    bool watch = j->before.superuser && j->source.size >= PROGRESS_FROM && text_equal(j->source.tablespace, "pg_default");
-    struct pg_pool_options o = {.connection = {.role = "source", .database = j->maintenance}, .size = watch ? 2 : 1, .session_sql = session};
+    const char *const session[] = {
+        pg_version(j->pg) >= 140000 ? "SET client_connection_check_interval = '1s'; SET statement_timeout = 0"
+                                    : "SET statement_timeout = 0",
+        /* 18: where the file system can, blocks are shared instead of copied; elsewhere the kernel copies */
+        pg_version(j->pg) >= 180000 ? "SET file_copy_method = clone" : NULL, NULL};
+    bool watch =
+        j->before.superuser && j->source.size >= PROGRESS_FROM && text_equal(j->source.tablespace, "pg_default");
+    struct pg_pool_options o = {
+        .connection = {.role = "source", .database = j->maintenance}, .size = watch ? 2 : 1, .session_sql = session};
     PG_POOL_AUTO pool = NULL;
     struct making m = {.j = j, .started = clock_ms()};
 
@@ -225,12 +238,15 @@ static bool create_alone(struct job *j, enum clone_strategy strategy)
     struct deadline patience = deadline_in(j->q->connections_wait_ms);
 
     for (;;) {
-        if (j->q->connections == CLONE_WAIT && !sessions_wait(cx, j->pg, j->source_name, deadline_left(patience, j->q->connections_wait_ms)))
+        if (j->q->connections == CLONE_WAIT &&
+            !sessions_wait(cx, j->pg, j->source_name, deadline_left(patience, j->q->connections_wait_ms)))
             return false;
         if (create(j, strategy))
             return true;
         if (pg_failed_with(cx, "42501")) {
-            snprintf(cx->err.hint, sizeof cx->err.hint, "the role needs CREATEDB, and must own '%s' or be a superuser: ALTER ROLE \"%s\" CREATEDB;", j->source_name, pg_user(j->pg));
+            snprintf(cx->err.hint, sizeof cx->err.hint,
+                     "the role needs CREATEDB, and must own '%s' or be a superuser: ALTER ROLE \"%s\" CREATEDB;",
+                     j->source_name, pg_user(j->pg));
             return false;
         }
         if (!pg_failed_with(cx, "55006"))
@@ -245,7 +261,8 @@ static bool create_alone(struct job *j, enum clone_strategy strategy)
             /* Gone again by now. */
             cx->err = why;
             cx->err.code = E_LOCKED;
-            snprintf(cx->err.hint, sizeof cx->err.hint, "somebody was connected for a moment: run again, or set connections: wait or terminate");
+            snprintf(cx->err.hint, sizeof cx->err.hint,
+                     "somebody was connected for a moment: run again, or set connections: wait or terminate");
         }
         return false;
     }
@@ -255,8 +272,14 @@ static bool create_alone(struct job *j, enum clone_strategy strategy)
 
 static bool is_list_setting(const char *name)
 {
-    static const char *const lists[] = {"search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries", "shared_preload_libraries",
-                                        "unix_socket_directories", "synchronized_standby_slots", "restrict_nonsystem_relation_kind"};
+    static const char *const lists[] = {"search_path",
+                                        "temp_tablespaces",
+                                        "session_preload_libraries",
+                                        "local_preload_libraries",
+                                        "shared_preload_libraries",
+                                        "unix_socket_directories",
+                                        "synchronized_standby_slots",
+                                        "restrict_nonsystem_relation_kind"};
     for (size_t i = 0; i < COUNT(lists); i++)
         if (text_equal_nocase(name, lists[i]))
             return true;
@@ -267,24 +290,29 @@ static bool copy_one_setting(struct job *j, const char *role, const char *name, 
 {
     struct ctx *cx = j->cx;
     const char *db = pg_ident(cx, j->pg, j->working_name);
-    const char *whose = *role ? arena_printf(cx->arena, "ROLE %s IN DATABASE %s", pg_ident(cx, j->pg, role), db) : arena_printf(cx->arena, "DATABASE %s", db);
+    const char *whose = *role ? arena_printf(cx->arena, "ROLE %s IN DATABASE %s", pg_ident(cx, j->pg, role), db)
+                              : arena_printf(cx->arena, "DATABASE %s", db);
     /* A name with a dot must be quoted part by part. */
     const char *dot = strchr(name, '.');
-    const char *setting = dot ? arena_printf(cx->arena, "%s.%s", pg_ident(cx, j->pg, arena_strndup(cx->arena, name, (size_t)(dot - name))), pg_ident(cx, j->pg, dot + 1))
+    const char *setting = dot ? arena_printf(cx->arena, "%s.%s",
+                                             pg_ident(cx, j->pg, arena_strndup(cx->arena, name, (size_t)(dot - name))),
+                                             pg_ident(cx, j->pg, dot + 1))
                               : pg_ident(cx, j->pg, name);
     const char *const params[] = {name, value};
 
     if (!pg_exec(cx, j->pg, "SAVEPOINT one_setting"))
         return false;
     /* The stored text of a list is a list; as a literal it would become one element with commas in it. */
-    bool ok = is_list_setting(name) ? pg_query(cx, j->pg, NULL, "SELECT pg_catalog.set_config($1, $2, true)", 2, params) &&
-                                          pg_execf(cx, j->pg, "ALTER %s SET %s FROM CURRENT", whose, setting)
-                                    : pg_execf(cx, j->pg, "ALTER %s SET %s TO %s", whose, setting, pg_literal(cx, j->pg, value));
+    bool ok = is_list_setting(name)
+                  ? pg_query(cx, j->pg, NULL, "SELECT pg_catalog.set_config($1, $2, true)", 2, params) &&
+                        pg_execf(cx, j->pg, "ALTER %s SET %s FROM CURRENT", whose, setting)
+                  : pg_execf(cx, j->pg, "ALTER %s SET %s TO %s", whose, setting, pg_literal(cx, j->pg, value));
     if (ok)
         return pg_exec(cx, j->pg, "RELEASE SAVEPOINT one_setting");
     if (!pg_alive(j->pg) || cx->err.code == E_INTERRUPTED || cx->err.code == E_TIMEOUT)
         return false;
-    struct clone_note *n = clone_note(cx, j->r, CLONE_WARNING, "clone-setting-not-copied", "the setting %s%s%s of the source could not be given to the copy: %s", name,
+    struct clone_note *n = clone_note(cx, j->r, CLONE_WARNING, "clone-setting-not-copied",
+                                      "the setting %s%s%s of the source could not be given to the copy: %s", name,
                                       *role ? " of role " : "", role, cx->err.message);
     n->hint = "set it by hand on the copy, or set copy_settings: false";
     err_clear(cx);
@@ -303,7 +331,8 @@ static bool copy_settings(struct job *j)
         if (!copy_one_setting(j, pg_text(&rows, i, 0), pg_text(&rows, i, 1), pg_text(&rows, i, 2)))
             return false;
     if (rows.n)
-        clone_note(cx, j->r, CLONE_NOTE, "clone-settings-copied", "%s of the source given to the copy as well", text_plural(cx->arena, rows.n, "database setting"));
+        clone_note(cx, j->r, CLONE_NOTE, "clone-settings-copied", "%s of the source given to the copy as well",
+                   text_plural(cx->arena, rows.n, "database setting"));
     return true;
 }
 
@@ -317,12 +346,13 @@ static bool copy_grants(struct job *j)
 
     if (!j->source.has_acl)
         return true;
-    if (!pg_query(cx, j->pg, &rows, sql_clone_grants, 1, params) || !pg_execf(cx, j->pg, "REVOKE ALL ON DATABASE %s FROM PUBLIC", db))
+    if (!pg_query(cx, j->pg, &rows, sql_clone_grants, 1, params) ||
+        !pg_execf(cx, j->pg, "REVOKE ALL ON DATABASE %s FROM PUBLIC", db))
         return false;
     for (int i = 0; i < rows.n; i++) {
         const char *to = pg_text(&rows, i, 1);
-        if (!pg_execf(cx, j->pg, "GRANT %s ON DATABASE %s TO %s%s", pg_text(&rows, i, 0), db, *to ? pg_ident(cx, j->pg, to) : "PUBLIC",
-                      pg_bool(&rows, i, 2) ? " WITH GRANT OPTION" : ""))
+        if (!pg_execf(cx, j->pg, "GRANT %s ON DATABASE %s TO %s%s", pg_text(&rows, i, 0), db,
+                      *to ? pg_ident(cx, j->pg, to) : "PUBLIC", pg_bool(&rows, i, 2) ? " WITH GRANT OPTION" : ""))
             return false;
     }
     return true;
@@ -332,11 +362,15 @@ static bool finish(struct job *j)
 {
     struct ctx *cx = j->cx;
     const char *working = pg_ident(cx, j->pg, j->working_name), *final = pg_ident(cx, j->pg, j->q->clone_name);
-    const char *mark = arena_printf(cx->arena, "%s%s at %s, complete", clone_mark, j->source_name, clock_rfc3339(cx->arena, clock_wall_ms()));
+    const char *mark = arena_printf(cx->arena, "%s%s at %s, complete", clone_mark, j->source_name,
+                                    clock_rfc3339(cx->arena, clock_wall_ms()));
 
-    if (!pg_exec(cx, j->pg, "BEGIN") || !pg_execf(cx, j->pg, "COMMENT ON DATABASE %s IS %s", working, pg_literal(cx, j->pg, mark)) || !copy_grants(j) ||
-        (j->q->copy_settings && !copy_settings(j)) || !pg_execf(cx, j->pg, "ALTER DATABASE %s RENAME TO %s", working, final) ||
-        !pg_execf(cx, j->pg, "ALTER DATABASE %s WITH ALLOW_CONNECTIONS true CONNECTION LIMIT %d", final, j->source.connection_limit) ||
+    if (!pg_exec(cx, j->pg, "BEGIN") ||
+        !pg_execf(cx, j->pg, "COMMENT ON DATABASE %s IS %s", working, pg_literal(cx, j->pg, mark)) || !copy_grants(j) ||
+        (j->q->copy_settings && !copy_settings(j)) ||
+        !pg_execf(cx, j->pg, "ALTER DATABASE %s RENAME TO %s", working, final) ||
+        !pg_execf(cx, j->pg, "ALTER DATABASE %s WITH ALLOW_CONNECTIONS true CONNECTION LIMIT %d", final,
+                  j->source.connection_limit) ||
         !pg_exec(cx, j->pg, "COMMIT"))
         return false;
     j->working = false;
@@ -362,7 +396,9 @@ static void clean_up(struct job *j)
         pg_exec(cx, j->pg, "ROLLBACK");
     /* Production first: it waits. */
     if (j->closed && (!j->pg || !sessions_reopen(cx, j->pg, j->source_name, &reopened)))
-        log_error("'%s' is still closed to connections: run the stage again, or: ALTER DATABASE \"%s\" ALLOW_CONNECTIONS true", j->source_name, j->source_name);
+        log_error(
+            "'%s' is still closed to connections: run the stage again, or: ALTER DATABASE \"%s\" ALLOW_CONNECTIONS true",
+            j->source_name, j->source_name);
     if (j->working && j->pg && !drop(j, j->working_name))
         log_warning("the unfinished copy '%s' stays; the next run drops it (%s)", j->working_name, cx->err.message);
     cx->err = why;
@@ -381,10 +417,12 @@ static bool prepare(struct job *j)
         err_hint(cx, "give another database of the same cluster in maintenance_db");
         return false;
     }
-    if (!lock_one(j, j->source_name) || !lock_one(j, j->q->clone_name) || !sessions_reopen(cx, j->pg, j->source_name, &reopened))
+    if (!lock_one(j, j->source_name) || !lock_one(j, j->q->clone_name) ||
+        !sessions_reopen(cx, j->pg, j->source_name, &reopened))
         return false;
     if (reopened)
-        clone_note(cx, j->r, CLONE_WARNING, "clone-repaired", "'%s' was closed to connections by a run that was killed; it is open again", j->source_name);
+        clone_note(cx, j->r, CLONE_WARNING, "clone-repaired",
+                   "'%s' was closed to connections by a run that was killed; it is open again", j->source_name);
     if (!look_around(j) || !pg_identify(cx, j->pg, &j->before))
         return false;
     if (j->before.in_recovery) {
@@ -440,11 +478,16 @@ static bool prove(struct job *j)
     r->server_version = after.server_version;
     r->bytes_copied = made.size < 0 ? 0 : made.size;
     if (!text_equal(after.system_identifier, j->before.system_identifier))
-        return fail(cx, E_VERIFY, "the cluster changed during the copy: its system identifier was %s and is %s", j->before.system_identifier, after.system_identifier);
+        return fail(cx, E_VERIFY, "the cluster changed during the copy: its system identifier was %s and is %s",
+                    j->before.system_identifier, after.system_identifier);
     if (!pg_lsn_parse(j->before.lsn, &from) || !pg_lsn_parse(after.lsn, &to) || to < from)
-        return fail(cx, E_VERIFY, "the cluster's position went back during the copy, from %s to %s", j->before.lsn, after.lsn);
-    clone_proof(cx, r, "'%s' was copied inside one cluster (system identifier %s), between %s and %s, while nobody was connected to it", j->source_name,
-                *after.system_identifier ? after.system_identifier : "not visible to the role", j->before.lsn, after.lsn);
+        return fail(cx, E_VERIFY, "the cluster's position went back during the copy, from %s to %s", j->before.lsn,
+                    after.lsn);
+    clone_proof(
+        cx, r,
+        "'%s' was copied inside one cluster (system identifier %s), between %s and %s, while nobody was connected to it",
+        j->source_name, *after.system_identifier ? after.system_identifier : "not visible to the role", j->before.lsn,
+        after.lsn);
     bool ok = verify_tables(cx, j->q, r, (struct verify_side){&j->q->source, j->source_name, "source"},
                             (struct verify_side){&j->q->source, j->q->clone_name, "copy"}, r->source_snapshot);
     clone_phase(cx, r, "compare", &since);
@@ -468,9 +511,10 @@ static bool run(struct ctx *cx, const struct clone_request *q, struct clone_repo
         r->strategy = strategy == CLONE_WAL_LOG ? "wal_log" : "file_copy";
         r->target = q->clone_name;
         if (q->dry_run)
-            clone_note(cx, r, CLONE_NOTE, "clone-dry-run", "would copy '%s' (%s) to '%s' with strategy %s%s", j.source_name,
-                       j.source.size < 0 ? "size not visible" : text_size(cx->arena, (unsigned long long)j.source.size), q->clone_name, r->strategy,
-                       j.old.exists ? ", replacing what is there" : "");
+            clone_note(cx, r, CLONE_NOTE, "clone-dry-run", "would copy '%s' (%s) to '%s' with strategy %s%s",
+                       j.source_name,
+                       j.source.size < 0 ? "size not visible" : text_size(cx->arena, (unsigned long long)j.source.size),
+                       q->clone_name, r->strategy, j.old.exists ? ", replacing what is there" : "");
         else if (!(ok = make(&j, strategy)))
             clean_up(&j);
         else

@@ -45,8 +45,10 @@ bool sessions_list(struct ctx *cx, struct pg *pg, const char *database, const ch
     if (!pg_query(cx, pg, &rows, sql_clone_sessions, 1, params))
         return false;
     for (int i = 0; i < rows.n && i < SHOWN; i++)
-        str_addf(&s, "%spid %s, %s, %s from %s, since %s%s%s", i ? "\n" : "", pg_text(&rows, i, 0), pg_text(&rows, i, 1), pg_text(&rows, i, 2),
-                 pg_text(&rows, i, 3), pg_null(&rows, i, 4) ? "?" : pg_text(&rows, i, 4), pg_null(&rows, i, 5) ? "" : ", ", pg_text(&rows, i, 5));
+        str_addf(&s, "%spid %s, %s, %s from %s, since %s%s%s", i ? "\n" : "", pg_text(&rows, i, 0),
+                 pg_text(&rows, i, 1), pg_text(&rows, i, 2), pg_text(&rows, i, 3),
+                 pg_null(&rows, i, 4) ? "?" : pg_text(&rows, i, 4), pg_null(&rows, i, 5) ? "" : ", ",
+                 pg_text(&rows, i, 5));
     if (rows.n > SHOWN)
         str_addf(&s, "\nand %d more", rows.n - SHOWN);
     *text = s.s;
@@ -56,13 +58,18 @@ bool sessions_list(struct ctx *cx, struct pg *pg, const char *database, const ch
 
 static bool name_them(struct ctx *cx, enum err_code code, const char *database, const char *who, int n)
 {
-    fail(cx, code, "%s on '%s', and PostgreSQL copies a database only while nobody is connected to it", text_plural(cx->arena, n, "session is"), database);
+    fail(cx, code, "%s on '%s', and PostgreSQL copies a database only while nobody is connected to it",
+         text_plural(cx->arena, n, "session is"), database);
     /* text_plural() appends an s; the sentence needs the other form. */
     if (n > 1)
-        snprintf(cx->err.message, sizeof cx->err.message, "%d sessions are on '%s', and PostgreSQL copies a database only while nobody is connected to it", n, database);
+        snprintf(cx->err.message, sizeof cx->err.message,
+                 "%d sessions are on '%s', and PostgreSQL copies a database only while nobody is connected to it", n,
+                 database);
     err_detail(cx, "%s", who);
-    err_hint(cx, "stop them, or set connections: wait (until they are gone) or connections: terminate (end them, and keep new ones out during the copy); "
-                 "a base backup (provider: basebackup) leaves sessions alone");
+    err_hint(
+        cx,
+        "stop them, or set connections: wait (until they are gone) or connections: terminate (end them, and keep new ones out during the copy); "
+        "a base backup (provider: basebackup) leaves sessions alone");
     return false;
 }
 
@@ -116,7 +123,8 @@ static bool end_sessions(struct ctx *cx, struct pg *pg, const char *database)
         log_info("ending %s on '%s'", text_plural(cx->arena, n, "session"), database);
         if (!pg_query(cx, pg, NULL, sql_clone_terminate, 1, params)) {
             if (pg_failed_with(cx, "42501"))
-                snprintf(cx->err.hint, sizeof cx->err.hint, "GRANT pg_signal_backend TO the role; a superuser's sessions only a superuser can end");
+                snprintf(cx->err.hint, sizeof cx->err.hint,
+                         "GRANT pg_signal_backend TO the role; a superuser's sessions only a superuser can end");
             return false;
         }
         if (!ctx_sleep(cx, POLL_MS / 5, "waiting for sessions to end"))
@@ -136,7 +144,8 @@ bool sessions_close(struct ctx *cx, struct pg *pg, const struct database *d)
         json_string(&w, "at", clock_rfc3339(cx->arena, clock_wall_ms()));
         json_string(&w, "comment", d->has_comment ? d->comment : NULL);
         json_end_object(&w);
-        if (!pg_execf(cx, pg, "BEGIN; COMMENT ON DATABASE %s IS %s; ALTER DATABASE %s ALLOW_CONNECTIONS false; COMMIT", name, pg_literal(cx, pg, mark.s), name)) {
+        if (!pg_execf(cx, pg, "BEGIN; COMMENT ON DATABASE %s IS %s; ALTER DATABASE %s ALLOW_CONNECTIONS false; COMMIT",
+                      name, pg_literal(cx, pg, mark.s), name)) {
             pg_exec(cx, pg, "ROLLBACK");
             return false;
         }
@@ -158,9 +167,11 @@ bool sessions_reopen(struct ctx *cx, struct pg *pg, const char *database, bool *
     const char *json = d.comment + strlen(closed_mark);
     struct json_doc *doc = json_parse(json, strlen(json), &at);
     const char *old = doc ? json_get_text(json_root(doc), "comment", NULL) : NULL;
-    const char *name = pg_ident(cx, pg, database), *comment = pg_literal(cx, pg, old); /* no comment: NULL takes it away */
+    const char *name = pg_ident(cx, pg, database),
+               *comment = pg_literal(cx, pg, old); /* no comment: NULL takes it away */
     json_free(doc);
-    if (!pg_execf(cx, pg, "BEGIN; ALTER DATABASE %s ALLOW_CONNECTIONS true; COMMENT ON DATABASE %s IS %s; COMMIT", name, name, comment)) {
+    if (!pg_execf(cx, pg, "BEGIN; ALTER DATABASE %s ALLOW_CONNECTIONS true; COMMENT ON DATABASE %s IS %s; COMMIT", name,
+                  name, comment)) {
         pg_exec(cx, pg, "ROLLBACK");
         return false;
     }

@@ -22,10 +22,11 @@ bool tree_fail(struct ctx *cx, const char *what, const char *path)
     if (full)
         err_hint(cx, "the volume is too small or has too few inodes: give the copy at least the size of production's");
     else if (denied)
-        err_hint(cx,
-                 "the step runs as user id %u: in a pod set securityContext.fsGroup so that the volume is writable, run the step with the "
-                 "database server's uid (runAsUser), and let target_dir be a folder below the mount point",
-                 (unsigned)geteuid());
+        err_hint(
+            cx,
+            "the step runs as user id %u: in a pod set securityContext.fsGroup so that the volume is writable, run the step with the "
+            "database server's uid (runAsUser), and let target_dir be a folder below the mount point",
+            (unsigned)geteuid());
     else if (e == EROFS)
         err_hint(cx, "the volume is mounted read-only");
     return false;
@@ -94,9 +95,13 @@ static bool clear(struct ctx *cx, int fd, const char *path, const char *const *k
             continue;
         if (unlinkat(dirfd(d), e->d_name, 0) == 0 || errno == ENOENT)
             continue;
-        int inner = errno == EISDIR || errno == EPERM ? openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-        ok = inner >= 0 ? clear(cx, inner, e->d_name, keep, false) && (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) == 0 || tree_fail(cx, "remove the folder", e->d_name))
-                        : tree_fail(cx, "remove", e->d_name);
+        int inner = errno == EISDIR || errno == EPERM
+                        ? openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                        : -1;
+        ok = inner >= 0
+                 ? clear(cx, inner, e->d_name, keep, false) && (unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR) == 0 ||
+                                                                tree_fail(cx, "remove the folder", e->d_name))
+                 : tree_fail(cx, "remove", e->d_name);
     }
     closedir(d);
     return ok;
@@ -130,7 +135,8 @@ static bool settle_one(struct ctx *cx, int folder, const char *name, const struc
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return tree_fail(cx, "read", name);
     if (S_ISLNK(st.st_mode))
-        return (how->uid == (uid_t)-1 && how->gid == (gid_t)-1) || fchownat(folder, name, how->uid, how->gid, AT_SYMLINK_NOFOLLOW) == 0 ||
+        return (how->uid == (uid_t)-1 && how->gid == (gid_t)-1) ||
+               fchownat(folder, name, how->uid, how->gid, AT_SYMLINK_NOFOLLOW) == 0 ||
                tree_fail(cx, "change the owner of", name);
     if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
         return true;
@@ -168,7 +174,8 @@ static bool syncfs_tells_errors(void)
 {
     struct utsname u;
     unsigned major = 0, minor = 0;
-    return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 && (major > 5 || (major == 5 && minor >= 8));
+    return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+           (major > 5 || (major == 5 && minor >= 8));
 }
 
 bool tree_sync(struct ctx *cx, const char *path, uid_t uid, gid_t gid)
@@ -220,5 +227,6 @@ bool tree_set_mode(struct ctx *cx, const char *path, mode_t mode)
 bool tree_own(struct ctx *cx, const char *folder, const char *name, uid_t uid, gid_t gid)
 {
     const char *path = arena_printf(cx->arena, "%s/%s", folder, name);
-    return (uid == (uid_t)-1 && gid == (gid_t)-1) || lchown(path, uid, gid) == 0 || tree_fail(cx, "change the owner of", path);
+    return (uid == (uid_t)-1 && gid == (gid_t)-1) || lchown(path, uid, gid) == 0 ||
+           tree_fail(cx, "change the owner of", path);
 }

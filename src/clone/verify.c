@@ -61,11 +61,15 @@ static bool on_answer(struct ctx *cx, void *user, const struct pg_rows *rows, co
     return true;
 }
 
-static void ask(struct comparison *c, struct pg_pool *pool, const struct table *t, struct answer *a, enum stage_of which)
+static void ask(struct comparison *c, struct pg_pool *pool, const struct table *t, struct answer *a,
+                enum stage_of which)
 {
     struct ctx *cx = c->cx;
-    const char *const pairs[] = {"table", pg_qualified(cx, pg_pool_first(pool), t->schema, t->name), "xid", c->xid ? c->xid : "", NULL};
-    const char *sql = which == FIRST ? (c->digests ? sql_clone_digest : sql_clone_count) : c->digests ? sql_clone_digest_old : sql_clone_count_old;
+    const char *const pairs[] = {"table", pg_qualified(cx, pg_pool_first(pool), t->schema, t->name), "xid",
+                                 c->xid ? c->xid : "", NULL};
+    const char *sql = which == FIRST ? (c->digests ? sql_clone_digest : sql_clone_count)
+                      : c->digests   ? sql_clone_digest_old
+                                     : sql_clone_count_old;
 
     *a = (struct answer){.owner = c, .sql = pg_fill(cx, sql, pairs), .digest = ""};
     c->asked++;
@@ -91,10 +95,12 @@ static int order(const struct table *t, const struct pg_rows *rows, int row)
     return by_schema ? by_schema : strcmp(t->name, pg_text(rows, row, 1));
 }
 
-static void judge(struct comparison *c, const struct table *t, const char *name, long long source_rows, long long copy_rows, const char *verdict)
+static void judge(struct comparison *c, const struct table *t, const char *name, long long source_rows,
+                  long long copy_rows, const char *verdict)
 {
     (void)t;
-    *VEC_PUSH(c->cx->arena, &c->r->tables) = (struct clone_table){.name = name, .source_rows = source_rows, .clone_rows = copy_rows, .verdict = verdict};
+    *VEC_PUSH(c->cx->arena, &c->r->tables) =
+        (struct clone_table){.name = name, .source_rows = source_rows, .clone_rows = copy_rows, .verdict = verdict};
 }
 
 /* Both lists are in byte order. */
@@ -108,11 +114,15 @@ static bool match_tables(struct comparison *c, struct pg *source, struct pg *cop
     if (!list_tables(c, source, &theirs) || !list_tables(c, copy, &ours))
         return false;
     for (int i = 0; i < theirs.n; i++) {
-        struct table t = {.schema = arena_strdup(cx->arena, pg_text(&theirs, i, 0)), .name = arena_strdup(cx->arena, pg_text(&theirs, i, 1)),
-                          .unlogged = pg_bool(&theirs, i, 2), .recent = pg_bool(&theirs, i, 3), .removals = pg_int(&theirs, i, 4)};
+        struct table t = {.schema = arena_strdup(cx->arena, pg_text(&theirs, i, 0)),
+                          .name = arena_strdup(cx->arena, pg_text(&theirs, i, 1)),
+                          .unlogged = pg_bool(&theirs, i, 2),
+                          .recent = pg_bool(&theirs, i, 3),
+                          .removals = pg_int(&theirs, i, 4)};
         while (k < ours.n && order(&t, &ours, k) > 0) {
             const char *name = pg_qualified(cx, source, pg_text(&ours, k, 0), pg_text(&ours, k, 1));
-            clone_uncovered(cx, c->r, "%s: the copy has it, the source has not any more (or the role may not see it)", name);
+            clone_uncovered(cx, c->r, "%s: the copy has it, the source has not any more (or the role may not see it)",
+                            name);
             k++;
         }
         if (k < ours.n && order(&t, &ours, k) == 0) {
@@ -129,7 +139,8 @@ static bool match_tables(struct comparison *c, struct pg *source, struct pg *cop
         }
     }
     for (; k < ours.n; k++)
-        clone_uncovered(cx, c->r, "%s: the copy has it, the source has not any more", pg_qualified(cx, source, pg_text(&ours, k, 0), pg_text(&ours, k, 1)));
+        clone_uncovered(cx, c->r, "%s: the copy has it, the source has not any more",
+                        pg_qualified(cx, source, pg_text(&ours, k, 0), pg_text(&ours, k, 1)));
     return cx->err.code == E_OK;
 }
 
@@ -143,7 +154,8 @@ static void conclude(struct comparison *c, struct pg *source, const struct table
 
     if (t->source.failed || t->copy.failed) {
         c->unreadable++;
-        clone_uncovered(cx, r, "%s: the role may not read it%s", name, t->source.failed ? " on the source" : " in the copy");
+        clone_uncovered(cx, r, "%s: the role may not read it%s", name,
+                        t->source.failed ? " on the source" : " in the copy");
         judge(c, t, name, t->source.failed ? -1 : t->source.rows, t->copy.failed ? -1 : t->copy.rows, "not readable");
     } else if (equal(&t->source, &t->copy)) {
         r->tables_compared++;
@@ -155,16 +167,18 @@ static void conclude(struct comparison *c, struct pg *source, const struct table
         r->tables_compared++;
         r->rows_compared += t->copy_old.rows;
         clone_uncovered(cx, r, "%s: %s written on the source after the copy began; the %s older ones are equal", name,
-                        text_plural(cx->arena, t->source_old.newer, "row"), text_group_digits(cx->arena, t->copy_old.rows));
+                        text_plural(cx->arena, t->source_old.newer, "row"),
+                        text_group_digits(cx->arena, t->copy_old.rows));
         judge(c, t, name, t->source.rows, t->copy.rows, "equal, older rows");
     } else if (t->source_old.newer > 0 || t->removals > 0 || !c->xid) {
         /* Newer rows are proof of writing; the counter of updates and deletes only says that they happen. */
         if (t->source_old.newer == 0)
             r->inconclusive = true;
         clone_uncovered(cx, r, "%s: not equal, and %s", name,
-                        !c->xid                    ? "it is not known where the source was when the copy began (source_snapshot)"
-                        : t->source_old.newer > 0 ? "written on the source after the copy began"
-                                                  : "the source counts updates or deletes, perhaps after the copy began");
+                        !c->xid ? "it is not known where the source was when the copy began (source_snapshot)"
+                        : t->source_old.newer > 0
+                            ? "written on the source after the copy began"
+                            : "the source counts updates or deletes, perhaps after the copy began");
         judge(c, t, name, t->source.rows, t->copy.rows, t->source_old.newer > 0 ? "written meanwhile" : "not judged");
     } else {
         c->differing++;
@@ -180,7 +194,8 @@ static const char *oldest_xid(struct ctx *cx, const char *snapshot)
     return xmin && *end == ':' ? arena_printf(cx->arena, "%llu", xmin & 0xffffffffULL) : NULL;
 }
 
-static bool wants_digests(struct ctx *cx, const struct clone_request *q, struct clone_report *r, struct pg *source, bool *out)
+static bool wants_digests(struct ctx *cx, const struct clone_request *q, struct clone_report *r, struct pg *source,
+                          bool *out)
 {
     long long size;
     *out = q->verify == CLONE_VERIFY_DIGESTS;
@@ -190,7 +205,8 @@ static bool wants_digests(struct ctx *cx, const struct clone_request *q, struct 
         return false;
     *out = size <= CLONE_DIGEST_LIMIT;
     if (!*out)
-        clone_note(cx, r, CLONE_NOTE, "clone-counts-only", "rows are counted, not digested: the database has %s; verify: digests reads them all",
+        clone_note(cx, r, CLONE_NOTE, "clone-counts-only",
+                   "rows are counted, not digested: the database has %s; verify: digests reads them all",
                    text_size(cx->arena, (unsigned long long)size));
     return true;
 }
@@ -200,7 +216,8 @@ static bool compare(struct comparison *c, const struct clone_request *q, struct 
     struct pg_pool *const both[] = {source, copy};
     struct ctx *cx = c->cx;
 
-    if (!wants_digests(cx, q, c->r, pg_pool_first(source), &c->digests) || !match_tables(c, pg_pool_first(source), pg_pool_first(copy)))
+    if (!wants_digests(cx, q, c->r, pg_pool_first(source), &c->digests) ||
+        !match_tables(c, pg_pool_first(source), pg_pool_first(copy)))
         return false;
     for (size_t i = 0; i < c->tables.n; i++) {
         ask(c, source, &c->tables.at[i], &c->tables.at[i].source, FIRST);
@@ -223,11 +240,14 @@ static bool compare(struct comparison *c, const struct clone_request *q, struct 
     return true;
 }
 
-bool verify_tables(struct ctx *cx, const struct clone_request *q, struct clone_report *r, struct verify_side source, struct verify_side copy, const char *snapshot)
+bool verify_tables(struct ctx *cx, const struct clone_request *q, struct clone_report *r, struct verify_side source,
+                   struct verify_side copy, const char *snapshot)
 {
     struct comparison c = {.cx = cx, .r = r, .xid = oldest_xid(cx, snapshot)};
-    struct pg_pool_options o = {.connection = {.role = source.role, .database = source.database}, .size = q->verify_connections > 0 ? q->verify_connections : 1,
-                                .snapshot = true, .session_sql = session_sql};
+    struct pg_pool_options o = {.connection = {.role = source.role, .database = source.database},
+                                .size = q->verify_connections > 0 ? q->verify_connections : 1,
+                                .snapshot = true,
+                                .session_sql = session_sql};
     PG_POOL_AUTO theirs = NULL;
     PG_POOL_AUTO ours = NULL;
 
@@ -243,16 +263,19 @@ bool verify_tables(struct ctx *cx, const struct clone_request *q, struct clone_r
     r->verified = true;
     if (r->tables_compared)
         clone_proof(cx, r, "%s of %s equal the source's in %s: %s", text_plural(cx->arena, r->tables_compared, "table"),
-                    text_group_digits(cx->arena, (long long)c.tables.n), c.digests ? "row count and digest of all rows" : "row count",
+                    text_group_digits(cx->arena, (long long)c.tables.n),
+                    c.digests ? "row count and digest of all rows" : "row count",
                     text_plural(cx->arena, r->rows_compared, "row"));
     if (c.unreadable)
         r->inconclusive = true;
     if (!c.differing)
         return true;
-    fail(cx, E_VERIFY, "%s of the copy %s from the source", text_plural(cx->arena, c.differing, "table"), c.differing == 1 ? "differs" : "differ");
+    fail(cx, E_VERIFY, "%s of the copy %s from the source", text_plural(cx->arena, c.differing, "table"),
+         c.differing == 1 ? "differs" : "differ");
     for (size_t i = 0; i < r->tables.n; i++)
         if (text_equal(r->tables.at[i].verdict, "differs") || text_starts(r->tables.at[i].verdict, "missing")) {
-            err_detail(cx, "%s: %lld rows in the copy, %lld in the source", r->tables.at[i].name, r->tables.at[i].clone_rows, r->tables.at[i].source_rows);
+            err_detail(cx, "%s: %lld rows in the copy, %lld in the source", r->tables.at[i].name,
+                       r->tables.at[i].clone_rows, r->tables.at[i].source_rows);
             break;
         }
     err_hint(cx, "integrity-diff names the rows; was the copy written to before this proof?");
@@ -261,7 +284,8 @@ bool verify_tables(struct ctx *cx, const struct clone_request *q, struct clone_r
 
 /* ---- a copy that another step made ---- */
 
-static bool identities(struct ctx *cx, const struct clone_request *q, struct clone_report *r, struct pg *source, struct pg *copy)
+static bool identities(struct ctx *cx, const struct clone_request *q, struct clone_report *r, struct pg *source,
+                       struct pg *copy)
 {
     struct pg_identity s, c;
     uint64_t at, expected;
@@ -272,12 +296,14 @@ static bool identities(struct ctx *cx, const struct clone_request *q, struct clo
     r->end_lsn = c.lsn;
     r->timeline = c.timeline;
     r->server_version = c.server_version;
-    const char *expected_id = text_empty(q->expect_system_identifier) ? s.system_identifier : q->expect_system_identifier;
+    const char *expected_id =
+        text_empty(q->expect_system_identifier) ? s.system_identifier : q->expect_system_identifier;
     if (text_empty(expected_id) || text_empty(c.system_identifier)) {
         r->inconclusive = true;
         clone_uncovered(cx, r, "System identifier: the role may not ask for it (EXECUTE on pg_control_system())");
     } else if (!text_equal(expected_id, c.system_identifier)) {
-        fail(cx, E_VERIFY, "this is not a copy of the source: its system identifier is %s, the source's %s", c.system_identifier, expected_id);
+        fail(cx, E_VERIFY, "this is not a copy of the source: its system identifier is %s, the source's %s",
+             c.system_identifier, expected_id);
         err_hint(cx, "is the right volume mounted? An empty or foreign one looks like this");
         return false;
     } else {
@@ -301,7 +327,8 @@ static bool identities(struct ctx *cx, const struct clone_request *q, struct clo
     }
     if (s.timeline && c.timeline && c.timeline < s.timeline) {
         r->inconclusive = true;
-        clone_uncovered(cx, r, "Timeline: the copy is on %d, the source on %d: the source was promoted since", c.timeline, s.timeline);
+        clone_uncovered(cx, r, "Timeline: the copy is on %d, the source on %d: the source was promoted since",
+                        c.timeline, s.timeline);
     }
     return true;
 }
@@ -320,7 +347,8 @@ bool clone_prove(struct ctx *cx, const struct clone_request *q, struct clone_rep
     if (!identities(cx, q, r, source, copy))
         return false;
     clone_phase(cx, r, "identify", &since);
-    bool ok = verify_tables(cx, q, r, (struct verify_side){&q->source, NULL, "source"}, (struct verify_side){&q->clone, NULL, "copy"}, q->source_snapshot);
+    bool ok = verify_tables(cx, q, r, (struct verify_side){&q->source, NULL, "source"},
+                            (struct verify_side){&q->clone, NULL, "copy"}, q->source_snapshot);
     clone_phase(cx, r, "compare", &since);
     return ok;
 }

@@ -18,7 +18,7 @@ struct verify_side {
 };
 
 /* snapshot: pg_current_snapshot() before the copy began, "" when it is not known. */
-bool verify_tables(struct ctx *cx, const struct clone_request *q, struct clone_report *r, struct verify_side source, struct verify_side copy,
-                   const char *snapshot);
+bool verify_tables(struct ctx *cx, const struct clone_request *q, struct clone_report *r, struct verify_side source,
+                   struct verify_side copy, const char *snapshot);
 
 #endif

@@ -184,6 +184,17 @@ const char *pg_target_database(struct ctx *cx, const struct pg_target *target)
     return resolve(cx, target, &none, pg, &k) ? pg->name : "";
 }
 
+const char *pg_target_user(struct ctx *cx, const struct pg_target *target)
+{
+    static const struct pg_options none;
+    struct pg *pg = ARENA_NEW(cx->arena, struct pg);
+    struct keywords k = {.n = 0};
+    for (size_t i = resolve(cx, target, &none, pg, &k) ? k.n : 0; i-- > 0;)
+        if (text_equal(k.names[i], "user"))
+            return k.values[i];
+    return "";
+}
+
 /* ---- connecting ---- */
 
 static void on_notice(void *user, const PGresult *res)

@@ -29,7 +29,7 @@ static struct str seen;
 static bool on_entry(struct ctx *c, void *user, const struct tar_entry *e)
 {
     (void)c, (void)user;
-    str_addf(&seen, "%c %s %o", "fdl"[e->type], e->name, (unsigned)e->mode);
+    str_addf(&seen, "%c %s %o", "fdl"[e->type], e -> name, (unsigned)e -> mode);
     if (e->type == TAR_LINK)
         str_addf(&seen, " -> %s", e->link);
     str_addc(&seen, '\n');
@@ -104,7 +104,8 @@ static void test_tar_reads(void **state)
     header(&in, "./pg_tblspc/16390/", '2', 0, "/ssd/ts");
     size_t without_end = in.len;
     str_addn(&in, zeroes, sizeof zeroes);
-    static const char expected[] = "d base 600\nf base/1/PG_VERSION 600\n15\n|\nf empty 600\n|\nl pg_tblspc/16390 600 -> /ssd/ts\n";
+    static const char expected[] =
+        "d base 600\nf base/1/PG_VERSION 600\n15\n|\nf empty 600\n|\nl pg_tblspc/16390 600 -> /ssd/ts\n";
     for (size_t piece = 1; piece < 1100; piece += piece < 20 ? 1 : 97) {
         assert_true(read_tar(&in, piece));
         assert_string_equal(seen.s, expected);
@@ -184,11 +185,12 @@ static char *with_checksum(const char *body)
 
 static const char *body(const char *path_a, const char *checksum_a, long long size_a, const char *more)
 {
-    return arena_printf(&arena,
-                        "{ \"PostgreSQL-Backup-Manifest-Version\": 2,\n\"System-Identifier\": 7711341987860812561,\n\"Files\": [\n"
-                        "{ \"Path\": \"%s\", \"Size\": %lld, \"Last-Modified\": \"2026-01-01 00:00:00 GMT\", \"Checksum-Algorithm\": \"SHA256\", "
-                        "\"Checksum\": \"%s\" }%s\n],\n\"WAL-Ranges\": [\n{ \"Timeline\": 3, \"Start-LSN\": \"1/2000028\", \"End-LSN\": \"1/2000100\" }\n],\n",
-                        path_a, size_a, checksum_a, more);
+    return arena_printf(
+        &arena,
+        "{ \"PostgreSQL-Backup-Manifest-Version\": 2,\n\"System-Identifier\": 7711341987860812561,\n\"Files\": [\n"
+        "{ \"Path\": \"%s\", \"Size\": %lld, \"Last-Modified\": \"2026-01-01 00:00:00 GMT\", \"Checksum-Algorithm\": \"SHA256\", "
+        "\"Checksum\": \"%s\" }%s\n],\n\"WAL-Ranges\": [\n{ \"Timeline\": 3, \"Start-LSN\": \"1/2000028\", \"End-LSN\": \"1/2000100\" }\n],\n",
+        path_a, size_a, checksum_a, more);
 }
 
 static struct manifest m;
@@ -230,7 +232,9 @@ static void test_manifest_holds(void **state)
     struct received_files *f = received("a\xff", 1, sha_a);
     assert_true(received_add(&cx, f, "pg_wal/000000010000000000000001", 1, sha_b));
     assert_true(received_add(&cx, f, "q]}\"", 1, sha_b));
-    text = arena_printf(&arena, ",\n{ \"Path\": \"q]}\\\"\", \"Size\": 1, \"Checksum-Algorithm\": \"SHA256\", \"Checksum\": \"%s\" }", sha_b);
+    text = arena_printf(
+        &arena, ",\n{ \"Path\": \"q]}\\\"\", \"Size\": 1, \"Checksum-Algorithm\": \"SHA256\", \"Checksum\": \"%s\" }",
+        sha_b);
     text = body("@", sha_a, 1, text);
     text = text_replace(&arena, text, "\"Path\": \"@\"", "\"Encoded-Path\": \"61ff\"");
     assert_true(read_manifest(with_checksum(text), 64, f));
@@ -248,18 +252,23 @@ static void test_manifest_finds(void **state)
 {
     (void)state;
     const char *good = body("x", sha_a, 1, "");
-    wrong(with_checksum(good), received("x", 1, sha_b), E_VERIFY, "'x' is not what the server's manifest says: its SHA-256 differs");
+    wrong(with_checksum(good), received("x", 1, sha_b), E_VERIFY,
+          "'x' is not what the server's manifest says: its SHA-256 differs");
     wrong(with_checksum(good), received("x", 2, sha_a), E_VERIFY, "2 bytes instead of 1");
     wrong(with_checksum(good), received("y", 1, sha_a), E_VERIFY, "it did not come");
     struct received_files *f = received("x", 1, sha_a);
     assert_true(received_add(&cx, f, "y", 1, sha_a));
     wrong(with_checksum(good), f, E_VERIFY, "'y' is not what the server's manifest says: it is not listed");
-    wrong(text_replace(&arena, with_checksum(good), "\"Timeline\": 3", "\"Timeline\": 4"), received("x", 1, sha_a), E_VERIFY, "own checksum");
+    wrong(text_replace(&arena, with_checksum(good), "\"Timeline\": 3", "\"Timeline\": 4"), received("x", 1, sha_a),
+          E_VERIFY, "own checksum");
     wrong(arena_strndup(&arena, with_checksum(good), strlen(good)), received("x", 1, sha_a), E_EXTERNAL, "too early");
     wrong(arena_printf(&arena, "%s{}", with_checksum(good)), received("x", 1, sha_a), E_EXTERNAL, "follows its end");
-    wrong(with_checksum(text_replace(&arena, good, "SHA256", "CRC32C")), received("x", 1, sha_a), E_EXTERNAL, "no SHA-256");
-    wrong(with_checksum(text_replace(&arena, good, "Version\": 2", "Version\": 9")), received("x", 1, sha_a), E_EXTERNAL, "version");
-    wrong(with_checksum(text_replace(&arena, good, "1/2000028", "gibberish")), received("x", 1, sha_a), E_EXTERNAL, "WAL range");
+    wrong(with_checksum(text_replace(&arena, good, "SHA256", "CRC32C")), received("x", 1, sha_a), E_EXTERNAL,
+          "no SHA-256");
+    wrong(with_checksum(text_replace(&arena, good, "Version\": 2", "Version\": 9")), received("x", 1, sha_a),
+          E_EXTERNAL, "version");
+    wrong(with_checksum(text_replace(&arena, good, "1/2000028", "gibberish")), received("x", 1, sha_a), E_EXTERNAL,
+          "WAL range");
     wrong("[[[[[[[[[[[[", NULL, E_EXTERNAL, "deeply");
     wrong("}", NULL, E_EXTERNAL, "brackets");
     wrong("", NULL, E_EXTERNAL, "too early");

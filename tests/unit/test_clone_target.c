@@ -2,9 +2,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../src/clone/control.h"
 #include "../../src/clone/target.h"
 #include "../../src/clone/tree.h"
 #include "dbstep/files.h"
+#include "dbstep/hash.h"
 #include "testing.h"
 
 static struct arena arena;
@@ -209,6 +211,79 @@ static void test_tablespaces(void **state)
     target_unlock(&t);
 }
 
+/* ---- WAL ---- */
+
+enum { SEGMENT = 1 << 20, PAGE = 8192 };
+
+static void put_wal(const char *name, unsigned long long base_lsn, int pages, bool switched)
+{
+    char *wal = arena_alloc(&arena, SEGMENT);
+    uint64_t id = 77;
+    uint32_t size = SEGMENT, page = PAGE, length = 24, crc;
+    for (int i = 0; i < pages; i++) {
+        uint64_t at = base_lsn + (uint64_t)i * PAGE;
+        wal[i * PAGE] = 0x10;
+        memcpy(wal + i * PAGE + 8, &at, 8);
+        memset(wal + i * PAGE + 40, 'w', 100);
+    }
+    memcpy(wal + 24, &id, 8);
+    memcpy(wal + 32, &size, 4);
+    memcpy(wal + 36, &page, 4);
+    if (switched) {
+        char *record = wal + (pages - 1) * PAGE + 144;
+        memcpy(record, &length, 4);
+        record[16] = 0x40;
+        crc = crc32c(0, record, 20);
+        memcpy(record + 20, &crc, 4);
+    }
+    assert_true(file_write_atomic(&cx, in(name), wal, SEGMENT));
+}
+
+static void lacks(const struct manifest_range *r, const char *because)
+{
+    long long segments = 0;
+    err_clear(&cx);
+    assert_false(wal_range_present(&cx, base, 77, r, &segments));
+    assert_int_equal(cx.err.code, E_VERIFY);
+    if (!strstr(cx.err.message, because))
+        fail_test("'%s' does not say '%s'", cx.err.message, because);
+}
+
+static void test_wal_range(void **state)
+{
+    (void)state;
+    /* Three segments of 1 MB, from 1/200000 on. */
+    const unsigned long long first = 0x100200000ULL;
+    struct manifest_range r = {.timeline = 1, .start = first + PAGE + 40, .end = first + 2 * SEGMENT + 3 * PAGE};
+    long long segments = 0;
+    err_clear(&cx);
+    assert_int_equal(mkdir(in("pg_wal"), 0700), 0);
+    lacks(&r, "is not there");
+    put_wal("pg_wal/000000010000000100000002", first, SEGMENT / PAGE, false);
+    put_wal("pg_wal/000000010000000100000003", first + SEGMENT, 5, true); /* switched early */
+    lacks(&r, "000000010000000100000004 is not there");
+    put_wal("pg_wal/000000010000000100000004", first + 2 * SEGMENT, 3, false);
+    err_clear(&cx);
+    assert_true(wal_range_present(&cx, base, 77, &r, &segments));
+    assert_int_equal(segments, 3);
+    /* Ends on the boundary of a segment: the next one is not needed. */
+    r.end = first + SEGMENT;
+    segments = 0;
+    assert_true(wal_range_present(&cx, base, 77, &r, &segments));
+    assert_int_equal(segments, 1);
+
+    r.end = first + 2 * SEGMENT + 3 * PAGE + 1; /* one page more than was written */
+    lacks(&r, "unfinished");
+    r.end -= 1;
+    put_wal("pg_wal/000000010000000100000003", first + SEGMENT, 5, false); /* cut off, without a switch */
+    lacks(&r, "unfinished");
+    put_wal("pg_wal/000000010000000100000003", first, SEGMENT / PAGE, false); /* an old segment under a new name */
+    lacks(&r, "000000010000000100000003 holds something else");
+    err_clear(&cx);
+    assert_false(wal_range_present(&cx, base, 78, &r, &segments));
+    assert_non_null(strstr(cx.err.message, "another cluster"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_volume_root_and_leftovers_count_as_empty, enter, leave),
         cmocka_unit_test_setup_teardown(test_finished_copy, enter, leave),
         cmocka_unit_test_setup_teardown(test_tablespaces, enter, leave),
+        cmocka_unit_test_setup_teardown(test_wal_range, enter, leave),
     };
     return cmocka_run_group_tests_name("clone target", tests, NULL, NULL);
 }
