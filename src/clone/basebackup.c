@@ -253,7 +253,7 @@ static bool copy_everything(struct backup *b)
     struct ctx *cx = b->cx;
     struct receiver *rx = &b->receiver;
     bool copy, more;
-    int end_timeline;
+    int end_timeline = 0;
 
     rx->folder_mode = text_equal(show(cx, b->pg, "data_directory_mode"), "0750") ? 0750 : 0700;
     log_info("base backup of %s into '%s'%s", pg_where(b->pg), b->target.dir,
