@@ -6,7 +6,7 @@
 
 const struct clone_provider *const clone_providers[] = {&clone_provider_template, &clone_provider_basebackup, NULL};
 
-static const char *text(struct ctx *cx, const char *fmt, va_list ap)
+static const char *__attribute__((format(printf, 2, 0))) text(struct ctx *cx, const char *fmt, va_list ap)
 {
     struct str s = str_new(cx->arena);
     str_vaddf(&s, fmt, ap);
