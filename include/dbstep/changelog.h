@@ -18,7 +18,7 @@
 /* ---- where text came from ---- */
 
 struct text_place {
-    size_t offset; /* byte in the SQL at which this stretch starts */
+    size_t offset;    /* byte in the SQL at which this stretch starts */
     int line, column; /* 1-based, in the file */
     bool fixed;       /* text that was put in for ${…}: all of it lies at this one place */
 };
@@ -68,7 +68,7 @@ enum rollback_kind { ROLLBACK_NONE, ROLLBACK_EMPTY, ROLLBACK_SQL, ROLLBACK_CHANG
 
 struct rollback {
     enum rollback_kind kind;
-    const char *sql;               /* ROLLBACK_SQL */
+    const char *sql;                /* ROLLBACK_SQL */
     const char *id, *author, *path; /* ROLLBACK_CHANGESET; path NULL: the same file */
     bool split;
     const char *end_delimiter;
@@ -101,9 +101,9 @@ struct changelog {
 /* ---- reading ---- */
 
 struct changelog_source {
-    const char *file;                    /* relative to a folder of the search path */
-    const struct str_list *search_path;  /* NULL or empty: the working directory */
-    const struct str_list *parameters;   /* "key=value": beat what a file defines */
+    const char *file;                                         /* relative to a folder of the search path */
+    const struct str_list *search_path;                       /* NULL or empty: the working directory */
+    const struct str_list *parameters;                        /* "key=value": beat what a file defines */
     const char *(*environment)(void *user, const char *name); /* NULL: none; its variables beat everything */
     void *environment_user;
     const char *contexts, *labels; /* in force, for properties that are bound to them; may be NULL */
@@ -114,8 +114,8 @@ struct changelog_source {
 bool changelog_load(struct ctx *cx, const struct changelog_source *source, struct changelog *out);
 
 /* The text of a file that is already in memory; `text` is changed (terminated at len, which must be writable). For tests and fuzzing. */
-bool changelog_parse_sql(struct ctx *cx, const struct changelog_source *source, const char *path, char *text, size_t len,
-                         struct changelog *out);
+bool changelog_parse_sql(struct ctx *cx, const struct changelog_source *source, const char *path, char *text,
+                         size_t len, struct changelog *out);
 
 /* The spelling that identifies a changeset: '\' as '/', without scheme, drive, leading "/" and "./", "a/../" collapsed. */
 char *changelog_path_normalise(struct arena *a, const char *path);
@@ -164,8 +164,8 @@ struct statement {
 struct splitter;
 
 /* The text must outlive the splitter. */
-struct splitter *split_start(struct ctx *cx, enum split_mode mode, const char *sql, size_t len, bool split, bool strip_comments,
-                             const char *end_delimiter);
+struct splitter *split_start(struct ctx *cx, enum split_mode mode, const char *sql, size_t len, bool split,
+                             bool strip_comments, const char *end_delimiter);
 /* *more is false at the end. Fails only in SPLIT_LIQUIBASE, on a character that its tokenizer refuses; split_fault_offset
  * then says where. */
 bool split_next(struct ctx *cx, struct splitter *s, struct statement *out, bool *more);
@@ -173,7 +173,10 @@ bool split_next(struct ctx *cx, struct splitter *s, struct statement *out, bool 
 size_t split_source_offset(const struct splitter *s, size_t offset);
 size_t split_fault_offset(const struct splitter *s);
 void split_end(struct splitter *s); /* NULL is allowed */
-static inline void split_end_ptr(struct splitter **s) { split_end(*s); }
+static inline void split_end_ptr(struct splitter **s)
+{
+    split_end(*s);
+}
 #define SPLIT_AUTO __attribute__((cleanup(split_end_ptr))) struct splitter *
 
 #endif

@@ -26,9 +26,9 @@ struct deploy_options {
     long long lock_timeout_ms;     /* of the server, for each statement; 0: the server's */
     long long lock_retries;        /* how often a changeset is tried again after that */
     long long statement_timeout_ms;
-    const char *default_schema;                            /* NULL: the session's */
+    const char *default_schema;                              /* NULL: the session's */
     const char *history_schema, *history_table, *lock_table; /* NULL: default schema, and Liquibase's names */
-    const char *liquibase_version;                         /* for the LIQUIBASE column; NULL: DEPLOY_LIQUIBASE_VERSION */
+    const char *liquibase_version; /* for the LIQUIBASE column; NULL: DEPLOY_LIQUIBASE_VERSION */
 };
 
 /* The version whose behaviour is followed. Liquibase reads this column to tell old rows apart, so it must be one of its own. */
@@ -44,26 +44,26 @@ struct ran {
 };
 
 enum plan_action {
-    PLAN_RUN,    /* never ran */
-    PLAN_RERUN,  /* runAlways, or runOnChange and changed */
-    PLAN_DONE,   /* ran */
+    PLAN_RUN,     /* never ran */
+    PLAN_RERUN,   /* runAlways, or runOnChange and changed */
+    PLAN_DONE,    /* ran */
     PLAN_CHANGED, /* ran, and was edited since: an error for a deploy */
-    PLAN_SKIP    /* filtered out: `why` says by what */
+    PLAN_SKIP     /* filtered out: `why` says by what */
 };
 
 struct plan_item {
     const struct changeset *set;
     enum plan_action action;
-    const struct ran *ran; /* NULL: never ran */
-    const char *why;       /* "context", "labels", "dbms", "ignore", "run_with"; "runAlways", "runOnChange" */
+    const struct ran *ran;  /* NULL: never ran */
+    const char *why;        /* "context", "labels", "dbms", "ignore", "run_with"; "runAlways", "runOnChange" */
     char sum[CHECKSUM_MAX]; /* version 9, as it is now; "" when it was not needed */
     char sum_as_stored[CHECKSUM_MAX]; /* in the version of the stored one, when that is another */
-    bool new_sum; /* the stored checksum is NULL or of an older version: it gets the present one */
+    bool new_sum;                     /* the stored checksum is NULL or of an older version: it gets the present one */
 };
 
 struct plan {
-    VEC(struct plan_item) items;         /* in the changelog's order */
-    VEC(const struct ran *) unknown;     /* rows of changesets that the changelog does not have */
+    VEC(struct plan_item) items;     /* in the changelog's order */
+    VEC(const struct ran *) unknown; /* rows of changesets that the changelog does not have */
     size_t to_run, changed, new_sums;
 };
 
@@ -100,14 +100,14 @@ struct deploy_step {
 
 struct deploy_report {
     VEC(struct deploy_step) steps;
-    size_t applied;  /* executed, reran, or marked as ran */
-    size_t failed;   /* failOnError:false */
-    size_t left;     /* pending afterwards */
-    size_t new_sums; /* checksums brought up to date */
-    const char *deployment_id;  /* "" when nothing ran */
-    const char *pre_start_tag;  /* the tag on the newest row before the run; "" when there is none */
-    struct str_list xids;       /* decimal: the top-level transactions of the transactional changesets that ran */
-    struct str sql;             /* what was sent, as a script */
+    size_t applied;            /* executed, reran, or marked as ran */
+    size_t failed;             /* failOnError:false */
+    size_t left;               /* pending afterwards */
+    size_t new_sums;           /* checksums brought up to date */
+    const char *deployment_id; /* "" when nothing ran */
+    const char *pre_start_tag; /* the tag on the newest row before the run; "" when there is none */
+    struct str_list xids;      /* decimal: the top-level transactions of the transactional changesets that ran */
+    struct str sql;            /* what was sent, as a script */
     bool locked, verified;
 };
 
@@ -120,10 +120,10 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *script);
 
 struct lock_state {
     bool exists, locked;
-    const char *by, *since;      /* of the row; "" when free */
-    bool ours;                   /* by says that dbstep took it */
-    bool session;                /* the advisory lock is held */
-    const char *session_what;    /* "pid 1234, dbstep schema-deploy from 10.0.0.7" */
+    const char *by, *since;   /* of the row; "" when free */
+    bool ours;                /* by says that dbstep took it */
+    bool session;             /* the advisory lock is held */
+    const char *session_what; /* "pid 1234, dbstep schema-deploy from 10.0.0.7" */
 };
 bool deploy_lock_state(struct ctx *cx, struct deploy *d, struct lock_state *out);
 

@@ -43,6 +43,9 @@ void pg_setup(const struct pg_setup *setup);
 /* Connect, retrying with backoff (100 ms doubling to 5 s, until connect_wait_ms or the deadline) what may pass: refused, reset, unknown
  * host for the moment, the server starting up or out of connections. Wrong password, unknown database, TLS refusal fail at once. */
 bool pg_open(struct ctx *cx, const struct pg_target *target, const struct pg_options *options, struct pg **out);
+/* The database and the role that pg_open() would use, without connecting; "" when the target is malformed (cx tells why). */
+const char *pg_target_database(struct ctx *cx, const struct pg_target *target);
+const char *pg_target_user(struct ctx *cx, const struct pg_target *target);
 void pg_close(struct pg *pg); /* NULL is allowed; cancels what runs */
 
 static inline void pg_close_ptr(struct pg **pg)

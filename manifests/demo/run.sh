@@ -167,6 +167,10 @@ if ! step diff-staging integrity-diff db_url="$(url "$staging_port")" baseline="
   fi
   finish 1
 fi
+if [ -n "$BREAK" ]; then
+  say "BREAK=1, and the damage was not found: this must not happen"
+  finish 1
+fi
 step test-staging data-test db_url="$(url "$staging_port")" test_dir="$demo/tests" || { stop_here test-staging; finish 1; }
 "$bin/pg_ctl" -D "$staging" -m fast stop >/dev/null
 

@@ -27,16 +27,16 @@ bool properties_expand(struct ctx *cx, const struct properties *p, const char *t
 /* ---- parsers ---- */
 
 bool formatted_sql_header(const char *line, size_t len);
-bool formatted_sql_parse(struct ctx *cx, const struct changelog_source *source, struct properties *props, char *text, size_t len,
-                         struct changelog *log);
+bool formatted_sql_parse(struct ctx *cx, const struct changelog_source *source, struct properties *props, char *text,
+                         size_t len, struct changelog *log);
 void raw_sql_parse(struct ctx *cx, struct properties *props, char *text, size_t len, struct changelog *log);
 
 /* ---- directives and attributes of formatted SQL ---- */
 
 /* A cursor on one line. */
-bool blank(char c);                                     /* Java's \s in ASCII */
+bool blank(char c); /* Java's \s in ASCII */
 const char *skip_blanks(const char *s);
-bool word_char(char c);                                 /* Java's \w */
+bool word_char(char c); /* Java's \w */
 /* After "--" and blanks, the keyword, case ignored: the rest of the line; else NULL. */
 const char *directive(const char *line, const char *keyword);
 /* The last place where `name:` is followed by a value that `stops` ends; NULL when there is none. */

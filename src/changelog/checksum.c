@@ -90,7 +90,9 @@ void change_checksum(const struct change *c, int version, char out[CHECKSUM_MAX]
     if (version == CHECKSUM_V8) {
         const char *delimiter = c->end_delimiter ? c->end_delimiter : "null";
         hash_add(h, delimiter, strlen(delimiter));
-        const char *flags = c->split ? c->strip_comments ? ":true:true:" : ":true:false:" : c->strip_comments ? ":false:true:" : ":false:false:";
+        const char *flags = c->split            ? c->strip_comments ? ":true:true:" : ":true:false:"
+                            : c->strip_comments ? ":false:true:"
+                                                : ":false:false:";
         hash_add(h, flags, strlen(flags));
         add_normalised(h, c->sql, c->sql_len);
     } else {

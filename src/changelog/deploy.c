@@ -80,7 +80,8 @@ static bool verify(struct ctx *cx, struct deploy *d, struct deploy_report *repor
             continue;
         changeset_checksum(a, step->set, CHECKSUM_V9, sum);
         for (int k = 0; k < rows.n && at < 0; k++)
-            if (text_equal_nocase(pg_text(&rows, k, 0), step->set->id) && text_equal_nocase(pg_text(&rows, k, 1), step->set->author) &&
+            if (text_equal_nocase(pg_text(&rows, k, 0), step->set->id) &&
+                text_equal_nocase(pg_text(&rows, k, 1), step->set->author) &&
                 text_equal_nocase(changelog_path_normalise(a, pg_text(&rows, k, 2)), step->set->path))
                 at = k;
         if (at < 0 || !text_equal(pg_text(&rows, at, 3), sum)) {
@@ -159,22 +160,24 @@ static void settle(struct ctx *cx, const struct deploy_report *report)
     if (!report->applied || cx->err.code == E_OK)
         return;
     enum err_code code = cx->err.code;
-    if (code == E_REJECTED || code == E_PERMISSION || code == E_CAPACITY || code == E_TIMEOUT || code == E_GUARD || code == E_CHANGELOG)
+    if (code == E_REJECTED || code == E_PERMISSION || code == E_CAPACITY || code == E_TIMEOUT || code == E_GUARD ||
+        code == E_CHANGELOG)
         cx->err.code = E_PARTIAL;
     size_t n = strlen(cx->err.detail);
-    snprintf(cx->err.detail + n, sizeof cx->err.detail - n, "%s%s of this run %s applied and recorded before; the next run goes on behind %s",
-             n ? "\n" : "", text_plural(cx->arena, (long long)report->applied, "changeset"), report->applied == 1 ? "was" : "were",
+    snprintf(cx->err.detail + n, sizeof cx->err.detail - n,
+             "%s%s of this run %s applied and recorded before; the next run goes on behind %s", n ? "\n" : "",
+             text_plural(cx->arena, (long long)report->applied, "changeset"), report->applied == 1 ? "was" : "were",
              report->applied == 1 ? "it" : "them");
 }
 
 bool deploy_run(struct ctx *cx, struct deploy *d, struct deploy_report *report)
 {
     const struct ran *last = deploy_last(d);
-    *report = (struct deploy_report){.deployment_id = "", .pre_start_tag = last ? last->tag : "", .left = d->plan.to_run,
-                                     .sql = str_new(cx->arena)};
+    *report = (struct deploy_report){
+        .deployment_id = "", .pre_start_tag = last ? last->tag : "", .left = d->plan.to_run, .sql = str_new(cx->arena)};
     if (!deploy_needed(d)) {
         report->verified = true;
-        return true;
+        return lock_tidy(cx, d);
     }
     if (!lock_take(cx, d))
         return false;

@@ -14,11 +14,12 @@ struct deploy {
     /* from the server */
     const char *default_schema, *history_schema, *search_path, *client;
     bool history_exists, lock_exists, schema_exists;
-    const char *columns; /* "id:259 author:259 …", "" without a table */
+    const char *columns;                   /* "id:259 author:259 …", "" without a table */
     const char *history, *lock, *progress; /* qualified and quoted */
     const char *lock_pkey;
     VEC(struct ran) rows;
     long long max_order;
+    const char *row_locked_by; /* LOCKEDBY as read with the history; "" when free or not known */
 
     struct plan plan;
 
@@ -35,7 +36,8 @@ struct deploy {
 bool history_open(struct ctx *cx, struct deploy *d);
 bool history_read(struct ctx *cx, struct deploy *d);
 bool history_prepare(struct ctx *cx, struct deploy *d); /* create or upgrade; under the lock */
-const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item, const char *exectype, long long order);
+const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item, const char *exectype,
+                            long long order);
 const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item);
 /* A statement of ours with {history}, {lock}, {progress} … filled in. */
 const char *deploy_sql(struct ctx *cx, const struct deploy *d, const char *sql);
@@ -48,17 +50,21 @@ void lock_name(struct deploy *d); /* advisory key from the table's name */
 bool lock_ours(const char *by);
 bool lock_take(struct ctx *cx, struct deploy *d);
 void lock_release(struct deploy *d);
+/* Frees a row that a dead run of ours left, without waiting for anybody. */
+bool lock_tidy(struct ctx *cx, struct deploy *d);
 /* After a lost connection: a new one that holds the locks of the old one, which by then is gone. */
 bool lock_recover(struct ctx *cx, struct deploy *d);
 
 /* precondition.c */
 enum pre_result { PRE_HOLDS, PRE_FAILS, PRE_ERROR };
 /* Interruption and lost connections fail; everything else is an answer, with the reason in *why. */
-bool preconditions_check(struct ctx *cx, struct deploy *d, const struct preconditions *pre, enum pre_result *result, const char **why);
+bool preconditions_check(struct ctx *cx, struct deploy *d, const struct preconditions *pre, enum pre_result *result,
+                         const char **why);
 
 /* run.c */
 bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *item, struct deploy_report *report);
-const char *session_sql(struct ctx *cx, struct deploy *d, bool concurrently); /* time-outs and search_path, as one statement */
+const char *session_sql(struct ctx *cx, struct deploy *d,
+                        bool concurrently); /* time-outs and search_path, as one statement */
 /* "CREATE INDEX CONCURRENTLY …" and its like, which wait without anybody queueing behind them. */
 bool statement_is_concurrent(const char *sql);
 /* The index that CREATE or DROP INDEX CONCURRENTLY names, as written; NULL for other statements, or without a name. */
@@ -68,8 +74,8 @@ bool statement_controls_transaction(const char *sql);
 
 /* fault.c */
 /* Replaces the recorded error of the server by one that says which changeset, which statement, which line. */
-void statement_fault(struct ctx *cx, struct deploy *d, const struct changeset *cs, const struct change *c, const char *statement,
-                     size_t nth, size_t of, size_t source_offset_of_fault, bool has_offset);
+void statement_fault(struct ctx *cx, struct deploy *d, const struct changeset *cs, const struct change *c,
+                     const char *statement, size_t nth, size_t of, size_t source_offset_of_fault, bool has_offset);
 /* Byte offset in the text of PostgreSQL's 1-based character position. */
 size_t position_to_offset(const char *text, int position);
 

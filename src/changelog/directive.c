@@ -52,8 +52,7 @@ static long value_length(const char *v, enum attr_kind kind)
         while (word_char(v[n]) || v[n] == '!' || v[n] == ',')
             n++;
         return n > 1 ? n : -1;
-    case ATTR_TOKEN:
-        break;
+    case ATTR_TOKEN: break;
     }
     while (v[n] && !blank(v[n]))
         n++;

@@ -45,6 +45,9 @@ static bool keyword(struct parse *e, const char *word)
 static size_t name_length(const char *from)
 {
     const char *end = from;
+    struct parse first = {.p = from};
+    if (keyword(&first, "and") || keyword(&first, "or"))
+        return 0;
     while (name_byte(*end))
         end++;
     for (struct parse next = {.p = end}; end > from;) {
@@ -117,7 +120,8 @@ static bool parse_or(struct parse *e)
     }
 }
 
-static bool evaluate(const char *text, bool (*has)(const void *, const char *, size_t), const void *user, const char **fault)
+static bool evaluate(const char *text, bool (*has)(const void *, const char *, size_t), const void *user,
+                     const char **fault)
 {
     struct parse e = {.p = text, .has = has, .user = user};
     bool value = parse_or(&e);

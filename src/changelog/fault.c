@@ -35,8 +35,8 @@ static const char *show_line(struct arena *a, const char *text, size_t offset)
     return out.s;
 }
 
-void statement_fault(struct ctx *cx, struct deploy *d, const struct changeset *cs, const struct change *c, const char *statement,
-                     size_t nth, size_t of, size_t source_offset_of_fault, bool has_offset)
+void statement_fault(struct ctx *cx, struct deploy *d, const struct changeset *cs, const struct change *c,
+                     const char *statement, size_t nth, size_t of, size_t source_offset_of_fault, bool has_offset)
 {
     struct err e = cx->err;
     struct arena *a = cx->arena;

@@ -23,7 +23,7 @@ struct parser {
     const char *header;    /* its line */
     size_t sql_from, sql_to;
     struct source_map map;
-    int mapped_line;       /* the line that would follow without a gap */
+    int mapped_line; /* the line that would follow without a gap */
     struct str rollback;
     int rollback_line;
 };
@@ -113,7 +113,8 @@ static bool read_rollback(struct parser *p, struct changeset *cs)
     const char *author = attribute(a, text, "changesetAuthor", ATTR_QUOTED, false);
     if (id) {
         if (!author) {
-            fail(p->cx, E_CHANGELOG, "the rollback of changeset %s names a changesetId without changesetAuthor", changeset_name(a, cs));
+            fail(p->cx, E_CHANGELOG, "the rollback of changeset %s names a changesetId without changesetAuthor",
+                 changeset_name(a, cs));
             err_place(p->cx, cs->file, p->rollback_line, 1);
             return false;
         }
@@ -254,7 +255,9 @@ static bool open_changeset(struct parser *p, const char *rest)
     if (dbms)
         split_commas(a, text_replace(a, dbms, "\"", ""), true, &cs.dbms);
     const char *logical = attribute(a, p->line, "logicalFilePath", ATTR_TOKEN, false);
-    cs.path = changelog_path_normalise(a, logical && *logical ? logical : p->logical_path ? p->logical_path : p->log->path);
+    cs.path = changelog_path_normalise(a, logical && *logical ? logical
+                                          : p->logical_path   ? p->logical_path
+                                                              : p->log->path);
 
     p->set = VEC_PUSH(a, &p->log->sets);
     *p->set = cs;
@@ -283,7 +286,8 @@ static bool define_property(struct parser *p)
         split_commas(a, labels, true, &label_list);
     if (dbms)
         split_commas(a, text_replace(a, dbms, "\"", ""), true, &dbms_list);
-    if (context_matches(context, p->source->contexts) && labels_match(&label_list, p->source->labels) && dbms_matches(&dbms_list))
+    if (context_matches(context, p->source->contexts) && labels_match(&label_list, p->source->labels) &&
+        dbms_matches(&dbms_list))
         properties_define(p->cx, p->props, name, value);
     return true;
 }
@@ -299,7 +303,8 @@ static bool read_reaction(struct parser *p, const char *attr, enum reaction *out
             *out = (enum reaction)i;
             return true;
         }
-    return bad(p, 1, arena_printf(p->cx->arena, "unknown value '%s' of %s", v, attr), "one of HALT, CONTINUE, MARK_RAN, WARN");
+    return bad(p, 1, arena_printf(p->cx->arena, "unknown value '%s' of %s", v, attr),
+               "one of HALT, CONTINUE, MARK_RAN, WARN");
 }
 
 static bool read_preconditions(struct parser *p)
@@ -314,7 +319,8 @@ static bool read_preconditions(struct parser *p)
         while (i < COUNT(names) && !text_equal_nocase(v, names[i]))
             i++;
         if (i == COUNT(names))
-            return bad(p, 1, arena_printf(p->cx->arena, "unknown value '%s' of onSqlOutput", v), "one of IGNORE, TEST, FAIL");
+            return bad(p, 1, arena_printf(p->cx->arena, "unknown value '%s' of onSqlOutput", v),
+                       "one of IGNORE, TEST, FAIL");
         pre->on_preview = (enum on_preview)i;
     }
     return read_reaction(p, "onFail", &pre->on_fail) && read_reaction(p, "onError", &pre->on_error);
@@ -335,7 +341,8 @@ static bool read_sql_check(struct parser *p, const char *text, struct preconditi
             n++;
     }
     if (!n || v[n] != ' ' || !*skip_blanks(v + n))
-        return bad(p, column_of(p, text), "malformed sql-check", "--precondition-sql-check expectedResult:0 SELECT count(*) FROM t");
+        return bad(p, column_of(p, text), "malformed sql-check",
+                   "--precondition-sql-check expectedResult:0 SELECT count(*) FROM t");
     bool quoted = *v == '\'' || *v == '"';
     pre->expected = arena_strndup(a, quoted ? v + 1 : v, quoted ? n - 2 : n);
     pre->sql = text_trim(a, v + n);
@@ -366,7 +373,8 @@ static bool read_precondition(struct parser *p, const char *rest)
         pre.schema = name_attribute(p->cx->arena, text, "schema");
         if (!pre.name)
             return bad(p, column_of(p, rest), arena_printf(p->cx->arena, "malformed %s", kind),
-                       table ? "--precondition-table-exists table:t schema:s" : "--precondition-view-exists view:v schema:s");
+                       table ? "--precondition-table-exists table:t schema:s"
+                             : "--precondition-view-exists view:v schema:s");
     } else {
         return bad(p, column_of(p, rest), arena_printf(p->cx->arena, "unknown precondition '%s'", kind),
                    "--precondition-sql-check, --precondition-table-exists or --precondition-view-exists");
@@ -411,7 +419,8 @@ static bool skip_lines(struct parser *p, const char *rest)
     }
     long count = strtol(v, &end, 10);
     if (*end || end == v || count < 0)
-        return bad(p, column_of(p, rest), "malformed ignoreLines", "--ignoreLines:3, or --ignoreLines:start … --ignoreLines:end");
+        return bad(p, column_of(p, rest), "malformed ignoreLines",
+                   "--ignoreLines:3, or --ignoreLines:start … --ignoreLines:end");
     while (count-- > 0 && next_line(p))
         ;
     return true;
@@ -496,7 +505,9 @@ static bool take_line(struct parser *p)
     if (!p->set) {
         if (value_directive(p->line, "comment")) {
             bad(p, 1, "a comment directive outside of a changeset", NULL);
-            err_hint(p->cx, "--comment belongs below a --changeset line; for a plain comment write something else after the dashes");
+            err_hint(
+                p->cx,
+                "--comment belongs below a --changeset line; for a plain comment write something else after the dashes");
             return false;
         }
         return true; /* SQL before the first changeset does not count */
@@ -525,7 +536,7 @@ static bool take_line(struct parser *p)
         *VEC_PUSH(a, &p->set->valid_sums) = text_trim(a, d);
         return true;
     }
-    if ((d = directive(start, "preconditions"))) {
+    if (directive(start, "preconditions")) {
         return read_preconditions(p);
     }
     if ((d = directive(start, "precondition-"))) {
@@ -551,7 +562,8 @@ bool formatted_sql_header(const char *line, size_t len)
     return (size_t)(end - line) >= 9 && strncasecmp(line, "formatted", 9) == 0;
 }
 
-bool formatted_sql_parse(struct ctx *cx, const struct changelog_source *source, struct properties *props, char *text, size_t len, struct changelog *log)
+bool formatted_sql_parse(struct ctx *cx, const struct changelog_source *source, struct properties *props, char *text,
+                         size_t len, struct changelog *log)
 {
     struct parser p = {.cx = cx, .source = source, .props = props, .log = log, .text = text, .len = len};
 
@@ -580,8 +592,14 @@ void raw_sql_parse(struct ctx *cx, struct properties *props, char *text, size_t 
         len--;
     text[len] = '\0';
 
-    struct changeset cs = {.id = "raw", .author = "includeAll", .path = log->path, .file = log->file, .line = line, .comments = "",
-                           .run_in_transaction = true, .fail_on_error = true};
+    struct changeset cs = {.id = "raw",
+                           .author = "includeAll",
+                           .path = log->path,
+                           .file = log->file,
+                           .line = line,
+                           .comments = "",
+                           .run_in_transaction = true,
+                           .fail_on_error = true};
     struct change c = {.name = "sql", .description = "sql", .sql = text + from, .sql_len = len - from};
     *VEC_PUSH(cx->arena, &c.map.places) = (struct text_place){.line = line, .column = 1};
     *VEC_PUSH(cx->arena, &cs.changes) = c;

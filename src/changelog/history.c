@@ -1,4 +1,5 @@
 /* history.c - DATABASECHANGELOG: read, made, brought up to date, written. Layouts and texts are Liquibase's. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,18 +18,28 @@ static const char *folded(struct arena *a, const char *name)
     return lower && upper ? name : text_lower(a, name);
 }
 
+/* SQL files end in a line break; scripts put the semicolon behind the last word. pg_fill() made the text for this caller. */
+static const char *trimmed(const char *filled)
+{
+    char *text = (char *)(uintptr_t)filled;
+    for (size_t n = strlen(text); n && (unsigned char)text[n - 1] <= ' '; n--)
+        text[n - 1] = '\0';
+    return text;
+}
+
 const char *deploy_sql(struct ctx *cx, const struct deploy *d, const char *sql)
 {
-    const char *const pairs[] = {"history",  d->history,  "lock",      d->lock,
-                                 "progress", d->progress, "lock_pkey", d->lock_pkey, NULL};
-    return pg_fill(cx, sql, pairs);
+    const char *const pairs[] = {"history",   d->history,  "lock",       d->lock, "progress",
+                                 d->progress, "lock_pkey", d->lock_pkey, NULL};
+    return trimmed(pg_fill(cx, sql, pairs));
 }
 
 bool history_open(struct ctx *cx, struct deploy *d)
 {
     PG_ROWS_AUTO rows = {.handle = NULL};
     struct arena *a = cx->arena;
-    const char *table = folded(a, text_empty(d->options.history_table) ? "databasechangelog" : d->options.history_table);
+    const char *table =
+        folded(a, text_empty(d->options.history_table) ? "databasechangelog" : d->options.history_table);
     const char *lock = folded(a, text_empty(d->options.lock_table) ? "databasechangeloglock" : d->options.lock_table);
     const char *params[] = {text_empty(d->options.history_schema) ? NULL : d->options.history_schema,
                             text_empty(d->options.default_schema) ? NULL : d->options.default_schema, table, lock};
@@ -54,7 +65,8 @@ bool history_open(struct ctx *cx, struct deploy *d)
     d->lock_pkey = pg_ident(cx, d->pg, arena_printf(a, "%s_pkey", lock));
     lock_name(d);
     if (!d->schema_exists) {
-        fail(cx, E_INPUT, "the schema '%s' for the history tables does not exist in %s", d->history_schema, pg_where(d->pg));
+        fail(cx, E_INPUT, "the schema '%s' for the history tables does not exist in %s", d->history_schema,
+             pg_where(d->pg));
         err_hint(cx, "create it first, or correct liquibase_schema_name or default_schema_name");
         return false;
     }
@@ -76,14 +88,21 @@ bool history_read(struct ctx *cx, struct deploy *d)
     d->max_order = 0;
     if (!d->history_exists)
         return true;
-    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_history_read), 0, NULL)) {
-        /* A table that lacks the columns of the order is from the first versions; it is upgraded before anything runs. */
-        if (!pg_failed_with(cx, "42703"))
+    d->row_locked_by = "";
+    const char *sql = d->lock_exists ? sql_changelog_history_and_lock : sql_changelog_history_read;
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), 0, NULL)) {
+        /* No right to see the lock; or a table that lacks the columns of the order, from the first versions, which is
+         * upgraded before anything runs. */
+        bool old_layout = pg_failed_with(cx, "42703");
+        if (!old_layout && !(pg_failed_with(cx, "42501") && d->lock_exists))
             return false;
         err_clear(cx);
-        if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, "SELECT * FROM {history} ORDER BY dateexecuted"), 0, NULL))
+        sql = old_layout ? "SELECT * FROM {history} ORDER BY dateexecuted" : sql_changelog_history_read;
+        if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), 0, NULL))
             return false;
     }
+    if (rows.n)
+        d->row_locked_by = cell(a, &rows, 0, "row_locked_by");
     for (int i = 0; i < rows.n; i++) {
         struct ran r = {.id = cell(a, &rows, i, "id"),
                         .author = cell(a, &rows, i, "author"),
@@ -125,10 +144,10 @@ static bool upgrade(struct ctx *cx, struct deploy *d)
         const char *column, *type, *fill;
         int wide;
     } layout[] = {
-        {"description", "VARCHAR(255)", NULL, 0}, {"tag", "VARCHAR(255)", NULL, 0},
-        {"comments", "VARCHAR(255)", NULL, 0},    {"liquibase", "VARCHAR(20)", NULL, 20},
-        {"orderexecuted", "INTEGER", "-1", 0},    {"exectype", "VARCHAR(10)", "'EXECUTED'", 0},
-        {"contexts", "VARCHAR(255)", NULL, 255},  {"labels", "VARCHAR(255)", NULL, 255},
+        {"description", "VARCHAR(255)", NULL, 0},  {"tag", "VARCHAR(255)", NULL, 0},
+        {"comments", "VARCHAR(255)", NULL, 0},     {"liquibase", "VARCHAR(20)", NULL, 20},
+        {"orderexecuted", "INTEGER", "-1", 0},     {"exectype", "VARCHAR(10)", "'EXECUTED'", 0},
+        {"contexts", "VARCHAR(255)", NULL, 255},   {"labels", "VARCHAR(255)", NULL, 255},
         {"deployment_id", "VARCHAR(10)", NULL, 0}, {"md5sum", "VARCHAR(35)", NULL, 35},
     };
     struct str sql = str_new(cx->arena);
@@ -138,8 +157,8 @@ static bool upgrade(struct ctx *cx, struct deploy *d)
         if (!has) {
             str_addf(&sql, "ALTER TABLE %s ADD %s %s;\n", d->history, column, layout[i].type);
             if (layout[i].fill)
-                str_addf(&sql, "UPDATE %s SET %s = %s;\nALTER TABLE %s ALTER COLUMN %s SET NOT NULL;\n", d->history, column,
-                         layout[i].fill, d->history, column);
+                str_addf(&sql, "UPDATE %s SET %s = %s;\nALTER TABLE %s ALTER COLUMN %s SET NOT NULL;\n", d->history,
+                         column, layout[i].fill, d->history, column);
         } else if (layout[i].wide && has < layout[i].wide) {
             str_addf(&sql, "ALTER TABLE %s ALTER COLUMN %s TYPE %s;\n", d->history, column, layout[i].type);
         }
@@ -169,7 +188,8 @@ static const char *literal(struct ctx *cx, struct deploy *d, const char *text, b
     return pg_literal(cx, d->pg, empty_is_null && text_empty(text) ? NULL : text);
 }
 
-const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item, const char *exectype, long long order)
+const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item, const char *exectype,
+                            long long order)
 {
     const struct changeset *cs = item->set;
     struct arena *a = cx->arena;
@@ -192,7 +212,7 @@ const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_
         "deployment",  literal(cx, d, d->deployment_id, false),
         NULL,
     };
-    return pg_fill(cx, ran ? sql_changelog_history_update : sql_changelog_history_insert, pairs);
+    return trimmed(pg_fill(cx, ran ? sql_changelog_history_update : sql_changelog_history_insert, pairs));
 }
 
 const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item)
@@ -203,5 +223,5 @@ const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct pla
                                  "filename", literal(cx, d, item->ran->path, false),
                                  "md5sum",   literal(cx, d, item->sum, false),
                                  NULL};
-    return pg_fill(cx, sql_changelog_history_resum, pairs);
+    return trimmed(pg_fill(cx, sql_changelog_history_resum, pairs));
 }

@@ -112,7 +112,8 @@ static bool session_holder(struct ctx *cx, struct deploy *d, const char **what)
         return false;
     if (rows.n)
         *what = arena_printf(cx->arena, "session %s, %s from %s since %s", pg_text(&rows, 0, 0),
-                             *pg_text(&rows, 0, 1) ? pg_text(&rows, 0, 1) : "unnamed", pg_text(&rows, 0, 2), pg_text(&rows, 0, 3));
+                             *pg_text(&rows, 0, 1) ? pg_text(&rows, 0, 1) : "unnamed", pg_text(&rows, 0, 2),
+                             pg_text(&rows, 0, 3));
     return true;
 }
 
@@ -143,7 +144,8 @@ static bool attempt(struct ctx *cx, struct deploy *d, bool *taken, const char **
         return make_table(cx, d) && take_row(cx, d, sql_changelog_lock_take, NULL, taken);
     }
     if (lock_ours(by)) {
-        log_warning("the changelog lock was left behind by '%s' since %s, whose session is gone: taking it over", by, since);
+        log_warning("the changelog lock was left behind by '%s' since %s, whose session is gone: taking it over", by,
+                    since);
         return take_row(cx, d, sql_changelog_lock_take_over, by, taken);
     }
     *foreign = true;
@@ -160,8 +162,10 @@ static bool give_up(struct ctx *cx, struct deploy *d, const char *holder, bool f
                  "locked = FALSE, lockedby = NULL, lockgranted = NULL WHERE id = 1; or raise lock_wait",
                  d->lock);
     else
-        err_hint(cx, "wait for that run to end, or raise lock_wait; if its client is dead, the server ends it within seconds, or "
-                     "end it with pg_terminate_backend()");
+        err_hint(
+            cx,
+            "wait for that run to end, or raise lock_wait; if its client is dead, the server ends it within seconds, or "
+            "end it with pg_terminate_backend()");
     return false;
 }
 
@@ -193,7 +197,8 @@ bool lock_take(struct ctx *cx, struct deploy *d)
             lock_release(d);
             return false;
         }
-        if (!ctx_sleep(cx, deadline_left(until, pause), arena_printf(cx->arena, "waiting for the changelog lock, held by %s", holder))) {
+        if (!ctx_sleep(cx, deadline_left(until, pause),
+                       arena_printf(cx->arena, "waiting for the changelog lock, held by %s", holder))) {
             lock_release(d);
             return false;
         }
@@ -219,7 +224,8 @@ void lock_release(struct deploy *d)
     if (d->locked_by && d->lock_exists) {
         const char *params[] = {d->locked_by};
         if (!pg_query(&cx, d->pg, &rows, deploy_sql(&cx, d, sql_changelog_lock_release), 1, params))
-            log_warning("the row of the changelog lock could not be released (%s); the next run takes it over", cx.err.message);
+            log_warning("the row of the changelog lock could not be released (%s); the next run takes it over",
+                        cx.err.message);
     }
     if (d->advisory && pg_alive(d->pg)) {
         err_clear(&cx);
@@ -229,6 +235,22 @@ void lock_release(struct deploy *d)
     d->advisory = false;
     d->locked_by = NULL;
     ctx_grace_end(&cx, g);
+}
+
+bool lock_tidy(struct ctx *cx, struct deploy *d)
+{
+    bool taken = false;
+    if (!lock_ours(d->row_locked_by))
+        return true;
+    if (!try_advisory(cx, d))
+        return false;
+    if (!d->advisory) /* its owner is alive */
+        return true;
+    d->locked_by = our_name(cx, d);
+    if (take_row(cx, d, sql_changelog_lock_take_over, d->row_locked_by, &taken) && taken)
+        log_info("freeing the changelog lock that '%s' left behind", d->row_locked_by);
+    lock_release(d);
+    return cx->err.code == E_OK;
 }
 
 bool lock_recover(struct ctx *cx, struct deploy *d)
@@ -261,7 +283,8 @@ bool lock_recover(struct ctx *cx, struct deploy *d)
     if (taken)
         return true;
     d->locked_by = NULL;
-    return fail(cx, E_LOCKED, "somebody else took the changelog lock of %s after the connection was lost", pg_where(d->pg));
+    return fail(cx, E_LOCKED, "somebody else took the changelog lock of %s after the connection was lost",
+                pg_where(d->pg));
 }
 
 bool deploy_lock_state(struct ctx *cx, struct deploy *d, struct lock_state *out)

@@ -43,14 +43,16 @@ static bool drive(const char *p)
 
 char *changelog_path_normalise(struct arena *a, const char *path)
 {
-    char *p = text_replace(a, path, "\\", "/");
+    const char *p = text_replace(a, path, "\\", "/");
     if (text_starts_nocase(p, "classpath:"))
         p += strlen("classpath:");
     if (drive(p))
         p += 2;
     struct str_list parts = {0};
-    for (char *rest = p; rest;) {
-        char *part = strsep(&rest, "/");
+    for (const char *rest = p; *rest;) {
+        size_t n = strcspn(rest, "/");
+        const char *part = arena_strndup(a, rest, n);
+        rest += rest[n] ? n + 1 : n;
         if (!*part || text_equal(part, "."))
             continue;
         if (text_equal(part, "..") && parts.n && !text_equal(parts.at[parts.n - 1], ".."))
@@ -81,7 +83,8 @@ static bool find_file(struct ctx *cx, const struct changelog_source *source, con
         if (!file_exists(candidate))
             continue;
         if (*file) {
-            fail(cx, E_CHANGELOG, "the changelog '%s' exists twice in the search path: %s and %s", path, *file, candidate);
+            fail(cx, E_CHANGELOG, "the changelog '%s' exists twice in the search path: %s and %s", path, *file,
+                 candidate);
             err_hint(cx, "the name must be unique: take a folder out of search_path");
             return false;
         }
@@ -100,11 +103,20 @@ static bool find_file(struct ctx *cx, const struct changelog_source *source, con
 /* Length of the valid UTF-8 sequence at s, or 0; *bad is then the number of bytes that one U+FFFD stands for. */
 static size_t utf8_length(const unsigned char *s, size_t left, size_t *bad)
 {
-    size_t need = s[0] < 0x80 ? 1 : s[0] >= 0xC2 && s[0] <= 0xDF ? 2 : s[0] >= 0xE0 && s[0] <= 0xEF ? 3 : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4 : 0;
+    size_t need = s[0] < 0x80                    ? 1
+                  : s[0] >= 0xC2 && s[0] <= 0xDF ? 2
+                  : s[0] >= 0xE0 && s[0] <= 0xEF ? 3
+                  : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
+                                                 : 0;
     *bad = 1;
     if (need < 2)
         return need;
-    unsigned char low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80, high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
+    unsigned char low = s[0] == 0xE0   ? 0xA0
+                        : s[0] == 0xF0 ? 0x90
+                                       : 0x80,
+                  high = s[0] == 0xED   ? 0x9F
+                         : s[0] == 0xF4 ? 0x8F
+                                        : 0xBF;
     for (size_t i = 1; i < need; i++, low = 0x80, high = 0xBF) {
         if (i >= left || s[i] < low || s[i] > high)
             return 0;
@@ -163,10 +175,13 @@ static bool decode(struct ctx *cx, const char *file, char **text, size_t *len)
 /* ---- checks ---- */
 
 static const char *const databases[] = {
-    "postgresql", "all",    "none",     "oracle",    "mysql",     "mariadb",   "mssql",   "h2",       "hsqldb",     "derby",     "sqlite",
-    "db2",        "db2z",   "db2i",     "sybase",    "asany",     "informix",  "firebird", "ingres",  "unsupported", "edb",      "enterprisedb",
-    "cockroachdb", "yugabytedb", "redshift", "snowflake", "bigquery", "databricks", "vertica", "teradata", "hana", "maxdb", "spanner",
-    "cloudspanner", "clickhouse", "duckdb", "singlestore", "exasol", "dynamodb", "mongodb", "cassandra", "neo4j", "impala", "hive", "sqlanywhere",
+    "postgresql",   "all",         "none",        "oracle",   "mysql",     "mariadb",      "mssql",
+    "h2",           "hsqldb",      "derby",       "sqlite",   "db2",       "db2z",         "db2i",
+    "sybase",       "asany",       "informix",    "firebird", "ingres",    "unsupported",  "edb",
+    "enterprisedb", "cockroachdb", "yugabytedb",  "redshift", "snowflake", "bigquery",     "databricks",
+    "vertica",      "teradata",    "hana",        "maxdb",    "spanner",   "cloudspanner", "clickhouse",
+    "duckdb",       "singlestore", "exasol",      "dynamodb", "mongodb",   "cassandra",    "neo4j",
+    "impala",       "hive",        "sqlanywhere",
 };
 
 static bool check_dbms(struct ctx *cx, const struct changeset *cs)
@@ -181,7 +196,8 @@ static bool check_dbms(struct ctx *cx, const struct changeset *cs)
         }
         if (known)
             continue;
-        fail(cx, E_CHANGELOG, "changeset %s names an unknown database '%s' in dbms", changeset_name(cx->arena, cs), name);
+        fail(cx, E_CHANGELOG, "changeset %s names an unknown database '%s' in dbms", changeset_name(cx->arena, cs),
+             name);
         err_place(cx, cs->file, cs->line, 1);
         if (near)
             err_hint(cx, "did you mean '%s'?", near);
@@ -227,15 +243,19 @@ static bool check_lengths(struct ctx *cx, const struct changeset *cs)
 {
     const struct {
         const char *what, *text;
-    } columns[] = {{"id", cs->id}, {"author", cs->author}, {"path", cs->path},
-                   {"context", changeset_contexts(cx->arena, cs)}, {"labels", changeset_labels(cx->arena, cs)}};
+    } columns[] = {{"id", cs->id},
+                   {"author", cs->author},
+                   {"path", cs->path},
+                   {"context", changeset_contexts(cx->arena, cs)},
+                   {"labels", changeset_labels(cx->arena, cs)}};
     for (size_t i = 0; i < COUNT(columns); i++) {
         size_t characters = 0;
         for (const char *p = columns[i].text ? columns[i].text : ""; *p; p++)
             characters += ((unsigned char)*p & 0xC0) != 0x80;
         if (characters <= 255)
             continue;
-        fail(cx, E_CHANGELOG, "the %s of the changeset is %zu characters long; the history table holds 255", columns[i].what, characters);
+        fail(cx, E_CHANGELOG, "the %s of the changeset is %zu characters long; the history table holds 255",
+             columns[i].what, characters);
         err_place(cx, cs->file, cs->line, 1);
         return false;
     }
@@ -244,7 +264,8 @@ static bool check_lengths(struct ctx *cx, const struct changeset *cs)
 
 /* ---- loading ---- */
 
-bool changelog_parse_sql(struct ctx *cx, const struct changelog_source *source, const char *path, char *text, size_t len, struct changelog *out)
+bool changelog_parse_sql(struct ctx *cx, const struct changelog_source *source, const char *path, char *text,
+                         size_t len, struct changelog *out)
 {
     struct properties props;
     *out = (struct changelog){.path = changelog_path_normalise(cx->arena, path), .file = out->file ? out->file : path};

@@ -3,7 +3,8 @@
 
 #include "deploy_internal.h"
 
-static int compare(const char *id1, const char *author1, const char *path1, const char *id2, const char *author2, const char *path2)
+static int compare(const char *id1, const char *author1, const char *path1, const char *id2, const char *author2,
+                   const char *path2)
 {
     int order = strcasecmp(id1, id2);
     if (!order)
@@ -53,8 +54,8 @@ static bool sum_is_valid(const struct changeset *cs, const char *stored, const c
 {
     for (size_t i = 0; i < cs->valid_sums.n; i++) {
         const char *v = cs->valid_sums.at[i];
-        if (text_equal(v, "*") || text_equal_nocase(v, "any") || text_equal_nocase(v, "all") || text_equal_nocase(v, "1:any") ||
-            text_equal_nocase(v, stored) || text_equal_nocase(v, now))
+        if (text_equal(v, "*") || text_equal_nocase(v, "any") || text_equal_nocase(v, "all") ||
+            text_equal_nocase(v, "1:any") || text_equal_nocase(v, stored) || text_equal_nocase(v, now))
             return true;
     }
     return false;
@@ -74,7 +75,8 @@ static void judge(struct ctx *cx, struct deploy *d, struct plan_item *item)
     }
     /* NULL is what clear-checksums leaves; versions before 8 cannot be computed any more and count like it. */
     bool comparable = version == CHECKSUM_V8 || version == CHECKSUM_V9;
-    bool edited = item->ran && comparable && !text_equal(item->ran->md5sum, now) && !sum_is_valid(cs, item->ran->md5sum, now);
+    bool edited =
+        item->ran && comparable && !text_equal(item->ran->md5sum, now) && !sum_is_valid(cs, item->ran->md5sum, now);
     item->new_sum = item->ran && version != CHECKSUM_V9 && !edited;
 
     if (item->ran && edited && !cs->run_on_change && !cs->run_always) {
@@ -114,7 +116,8 @@ void plan_make(struct ctx *cx, struct deploy *d)
         item->set = &d->log->sets.at[i];
         item->ran = find(sorted, n, item->set, &at);
         for (size_t k = at + 1; item->ran && k-- > 0;) { /* every row of this changeset */
-            if (compare(sorted[k]->id, sorted[k]->author, sorted[k]->same_path, item->set->id, item->set->author, item->set->path) != 0)
+            if (compare(sorted[k]->id, sorted[k]->author, sorted[k]->same_path, item->set->id, item->set->author,
+                        item->set->path) != 0)
                 break;
             known[k] = true;
         }
@@ -140,15 +143,20 @@ bool deploy_check(struct ctx *cx, const struct deploy *d)
         if (item->action != PLAN_CHANGED)
             continue;
         first = first ? first : item;
-        str_addf(&all, "%s%s (%s:%d) was %s but is now %s", all.len ? "\n" : "", changeset_name(cx->arena, item->set), item->set->file,
-                 item->set->line, item->ran->md5sum, *item->sum_as_stored ? item->sum_as_stored : item->sum);
+        str_addf(&all, "%s%s (%s:%d) was %s but is now %s", all.len ? "\n" : "", changeset_name(cx->arena, item->set),
+                 item->set->file, item->set->line, item->ran->md5sum,
+                 *item->sum_as_stored ? item->sum_as_stored : item->sum);
     }
-    fail(cx, E_CHECKSUM, "%s that already ran %s edited", text_plural(cx->arena, (long long)d->plan.changed, "changeset"),
-         d->plan.changed == 1 ? "was" : "were");
+    if (!first)
+        return true;
+    fail(cx, E_CHECKSUM, "%s that already ran %s edited",
+         text_plural(cx->arena, (long long)d->plan.changed, "changeset"), d->plan.changed == 1 ? "was" : "were");
     err_detail(cx, "%s", all.s);
     err_place(cx, first->set->file, first->set->line, 1);
-    err_hint(cx, "undo the edit and put the change into a new changeset; if the new text is right as it is, add '--validCheckSum: %s' to it",
-             *first->sum_as_stored ? first->sum_as_stored : first->sum);
+    err_hint(
+        cx,
+        "undo the edit and put the change into a new changeset; if the new text is right as it is, add '--validCheckSum: %s' to it",
+        *first->sum_as_stored ? first->sum_as_stored : first->sum);
     return false;
 }
 

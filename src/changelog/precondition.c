@@ -24,8 +24,9 @@ static bool ask(struct ctx *cx, struct deploy *d, const struct precondition *p, 
             return false;
         const char *got = rows.n ? pg_text(&rows, 0, 0) : "";
         /* The server says t and f; people write true and false. */
-        *holds = rows.n && (text_equal(got, p->expected) || (text_equal(got, "t") && text_equal_nocase(p->expected, "true")) ||
-                            (text_equal(got, "f") && text_equal_nocase(p->expected, "false")));
+        *holds = rows.n &&
+                 (text_equal(got, p->expected) || (text_equal(got, "t") && text_equal_nocase(p->expected, "true")) ||
+                  (text_equal(got, "f") && text_equal_nocase(p->expected, "false")));
         *why = rows.n ? arena_printf(a, "%sthe check gave '%s', expected is '%s'", where, got, p->expected)
                       : arena_printf(a, "%sthe check gave no row, expected is '%s'", where, p->expected);
         return true;
@@ -39,7 +40,8 @@ static bool ask(struct ctx *cx, struct deploy *d, const struct precondition *p, 
     return true;
 }
 
-bool preconditions_check(struct ctx *cx, struct deploy *d, const struct preconditions *pre, enum pre_result *result, const char **why)
+bool preconditions_check(struct ctx *cx, struct deploy *d, const struct preconditions *pre, enum pre_result *result,
+                         const char **why)
 {
     *result = PRE_HOLDS;
     *why = "";
@@ -48,7 +50,8 @@ bool preconditions_check(struct ctx *cx, struct deploy *d, const struct precondi
         if (!ask(cx, d, &pre->list.at[i], &holds, why)) {
             if (fatal(cx, d))
                 return false;
-            *why = arena_printf(cx->arena, "line %d: the check could not be made: %s", pre->list.at[i].line, cx->err.message);
+            *why = arena_printf(cx->arena, "line %d: the check could not be made: %s", pre->list.at[i].line,
+                                cx->err.message);
             *result = PRE_ERROR;
             err_clear(cx);
             return true;

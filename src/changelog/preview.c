@@ -17,7 +17,8 @@ static bool statements(struct ctx *cx, struct deploy *d, const struct changeset 
         const struct change *c = &cs->changes.at[i];
         if (c->excluded_by_dbms)
             continue;
-        SPLIT_AUTO s = split_start(cx, d->options.split, c->sql, c->sql_len, c->split, c->strip_comments, c->end_delimiter);
+        SPLIT_AUTO s =
+            split_start(cx, d->options.split, c->sql, c->sql_len, c->split, c->strip_comments, c->end_delimiter);
         for (;;) {
             struct statement st;
             bool more;
@@ -53,11 +54,12 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
     str_addf(out, "SET SEARCH_PATH TO %s, %s;\n\n", pg_ident(cx, d->pg, d->default_schema), d->search_path);
     str_add(out, "-- Lock Database\n");
     line(out, text_replace(a, deploy_sql(cx, d, sql_changelog_lock_take), "$1", "'dbstep preview'"));
-    str_addf(out, "-- *********************************************************************\n"
-                  "-- Update Database Script\n"
-                  "-- *********************************************************************\n"
-                  "-- Change Log: %s\n-- Ran at: %s\n-- Against: %s\n"
-                  "-- *********************************************************************\n\n",
+    str_addf(out,
+             "-- *********************************************************************\n"
+             "-- Update Database Script\n"
+             "-- *********************************************************************\n"
+             "-- Change Log: %s\n-- Ran at: %s\n-- Against: %s\n"
+             "-- *********************************************************************\n\n",
              d->log->path, clock_rfc3339(a, clock_wall_ms()), pg_where(d->pg));
     for (size_t i = 0; i < d->plan.items.n; i++) {
         const struct plan_item *item = &d->plan.items.at[i];
@@ -84,7 +86,8 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
                 continue;
             }
         } else if (cs->preconditions.list.n && cs->preconditions.on_preview == PREVIEW_FAIL) {
-            fail(cx, E_GUARD, "changeset %s has preconditions that forbid a preview (onSqlOutput:FAIL)", changeset_name(a, cs));
+            fail(cx, E_GUARD, "changeset %s has preconditions that forbid a preview (onSqlOutput:FAIL)",
+                 changeset_name(a, cs));
             err_place(cx, cs->file, cs->line, 1);
             return false;
         }
@@ -96,7 +99,8 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
         line(out, history_row_sql(cx, d, item, item->ran ? "RERAN" : "EXECUTED", ++order));
     }
     if (!text_empty(d->options.tag))
-        line(out, text_replace(a, deploy_sql(cx, d, sql_changelog_history_tag), "$1", pg_literal(cx, d->pg, d->options.tag)));
+        line(out, text_replace(a, deploy_sql(cx, d, sql_changelog_history_tag), "$1",
+                               pg_literal(cx, d->pg, d->options.tag)));
     str_add(out, "-- Release Database Lock\n");
     line(out, text_replace(a, deploy_sql(cx, d, sql_changelog_lock_release), "$1", "'dbstep preview'"));
     return true;

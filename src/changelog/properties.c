@@ -7,10 +7,10 @@
 
 #include "changelog_internal.h"
 
-#define DEPTH_MAX 32                      /* of values within values: beyond this they go in a circle */
-#define EXPANDED_MAX ((size_t)512 << 20)  /* of one text */
-#define STEPS_MAX 1000000                 /* replacements inside values, of one text */
-#define NAME_MAX_BYTES 512                /* a closing brace farther away belongs to something else */
+#define DEPTH_MAX 32                     /* of values within values: beyond this they go in a circle */
+#define EXPANDED_MAX ((size_t)512 << 20) /* of one text */
+#define STEPS_MAX 1000000                /* replacements inside values, of one text */
+#define NAME_MAX_BYTES 512               /* a closing brace farther away belongs to something else */
 
 struct expansion {
     struct ctx *cx;
@@ -53,7 +53,8 @@ static const char *value_of(const struct expansion *e, const char *name)
     return v ? v : find(e->props, text_lower(e->cx->arena, name));
 }
 
-static bool expand(struct expansion *e, const char *text, size_t len, struct source_map *old, struct source_map *map, int depth);
+static bool expand(struct expansion *e, const char *text, size_t len, struct source_map *old, struct source_map *map,
+                   int depth);
 
 /* The '}' that closes the "${" whose inside starts at `from`; len when there is none. */
 static size_t closing(const char *text, size_t from, size_t len)
@@ -68,8 +69,8 @@ static size_t closing(const char *text, size_t from, size_t len)
     return len;
 }
 
-
-static void keep_place(struct ctx *cx, struct source_map *old, struct source_map *map, const char *text, size_t at, size_t to, bool fixed)
+static void keep_place(struct ctx *cx, struct source_map *old, struct source_map *map, const char *text, size_t at,
+                       size_t to, bool fixed)
 {
     if (!map)
         return;
@@ -78,7 +79,8 @@ static void keep_place(struct ctx *cx, struct source_map *old, struct source_map
     *VEC_PUSH(cx->arena, &map->places) = place;
 }
 
-static bool expand(struct expansion *e, const char *text, size_t len, struct source_map *old, struct source_map *map, int depth)
+static bool expand(struct expansion *e, const char *text, size_t len, struct source_map *old, struct source_map *map,
+                   int depth)
 {
     struct ctx *cx = e->cx;
     size_t next_place = 0;

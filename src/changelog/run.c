@@ -16,12 +16,12 @@ struct attempt {
     const struct plan_item *item;
     const struct changeset *cs;
     struct arena scratch;
-    size_t statements;        /* in all */
-    bool own_transactions;    /* it says BEGIN or COMMIT itself */
-    bool one_by_one;          /* a text may hold several statements: no extended protocol */
-    bool committed_inside;    /* something of it stays although it failed */
+    size_t statements;     /* in all */
+    bool own_transactions; /* it says BEGIN or COMMIT itself */
+    bool one_by_one;       /* a text may hold several statements: no extended protocol */
+    bool committed_inside; /* something of it stays although it failed */
     bool commit_sent;
-    const char *row;          /* the statement for the history */
+    const char *row; /* the statement for the history */
 };
 
 const char *session_sql(struct ctx *cx, struct deploy *d, bool concurrently)
@@ -61,7 +61,8 @@ static bool walk_next(struct walk *w, struct statement *out, bool *more)
             const struct change *c = &t->cs->changes.at[w->change++];
             if (c->excluded_by_dbms)
                 continue;
-            w->splitter = split_start(&w->sx, t->d->options.split, c->sql, c->sql_len, c->split, c->strip_comments, c->end_delimiter);
+            w->splitter = split_start(&w->sx, t->d->options.split, c->sql, c->sql_len, c->split, c->strip_comments,
+                                      c->end_delimiter);
         }
         if (!split_next(&w->sx, w->splitter, out, more)) {
             const struct change *c = walk_change(w);
@@ -131,7 +132,10 @@ static void blame(struct attempt *t, size_t nth)
     if (w.nth == nth && more) {
         size_t at = position > 0 ? position_to_offset(s.text, position) : 0;
         statement_fault(t->cx, t->d, t->cs, walk_change(&w), s.text, nth, t->statements,
-                        split_source_offset(w.splitter, at < s.len ? at : s.len ? s.len - 1 : 0), position > 0);
+                        split_source_offset(w.splitter, at < s.len ? at
+                                                        : s.len    ? s.len - 1
+                                                                   : 0),
+                        position > 0);
     }
 }
 
@@ -244,7 +248,8 @@ static bool find_outcome(struct attempt *t, bool *committed)
     *committed = false;
     log_warning("connection lost during changeset %s: connecting again to learn its outcome", name);
     err_clear(cx);
-    bool known = lock_recover(cx, t->d) && pg_query_int(cx, t->d->pg, &n, deploy_sql(cx, t->d, sql_changelog_history_find), 4, params);
+    bool known = lock_recover(cx, t->d) &&
+                 pg_query_int(cx, t->d->pg, &n, deploy_sql(cx, t->d, sql_changelog_history_find), 4, params);
     if (known && n > 0) {
         log_info("changeset %s was committed before the connection was lost", name);
         *committed = true;
@@ -256,8 +261,10 @@ static bool find_outcome(struct attempt *t, bool *committed)
         fail(cx, E_UNREACHABLE, "connection lost during changeset %s; nothing of it was applied", name);
         err_hint(cx, "run the stage again; the server's log says why the session ended");
     } else {
-        fail(cx, E_OUTCOME_UNKNOWN, "connection lost while changeset %s was committed, and the server cannot be asked", name);
-        err_hint(cx, "run the stage again: the row in %s was written in the same transaction, so it tells", t->d->history);
+        fail(cx, E_OUTCOME_UNKNOWN, "connection lost while changeset %s was committed, and the server cannot be asked",
+             name);
+        err_hint(cx, "run the stage again: the row in %s was written in the same transaction, so it tells",
+                 t->d->history);
     }
     err_detail(cx, "%s%s%s%s", lost.message, *lost.detail ? "\n" : "", lost.detail,
                known ? "" : arena_printf(cx->arena, "\n%s", why.message));
@@ -280,8 +287,9 @@ static bool back_off(struct attempt *t, long long *tries)
     struct err e = cx->err;
     long long pause = 250LL << (*tries < 5 ? *tries : 5);
     ++*tries;
-    log_info("changeset %s waits %s for a lock that others hold (try %lld of %lld): %s", changeset_name(cx->arena, t->cs),
-             text_duration(cx->arena, pause), *tries, t->d->options.lock_retries, e.message);
+    log_info("changeset %s waits %s for a lock that others hold (try %lld of %lld): %s",
+             changeset_name(cx->arena, t->cs), text_duration(cx->arena, pause), *tries, t->d->options.lock_retries,
+             e.message);
     err_clear(cx);
     return ctx_sleep(cx, pause, "waiting before the next attempt at a lock");
 }
@@ -364,8 +372,8 @@ static bool run_outside(struct attempt *t, bool *half)
     if (rows.n && text_equal(pg_text(&rows, 0, 0), t->item->sum) && text_equal(pg_text(&rows, 0, 2), total)) {
         done = (size_t)pg_int(&rows, 0, 1);
         resumed = true;
-        log_warning("changeset %s was left unfinished at %s with %zu of %s statements done: going on there", changeset_name(a, t->cs),
-                    pg_text(&rows, 0, 3), done, total);
+        log_warning("changeset %s was left unfinished at %s with %zu of %s statements done: going on there",
+                    changeset_name(a, t->cs), pg_text(&rows, 0, 3), done, total);
     } else if (!pg_query(cx, d->pg, NULL, deploy_sql(cx, d, sql_changelog_progress_start), 6, params)) {
         return false;
     }
@@ -382,8 +390,11 @@ static bool run_outside(struct attempt *t, bool *half)
             if (pg_alive(d->pg) && cx->err.code != E_INTERRUPTED)
                 blame(t, w.nth);
             if (*half)
-                err_hint(cx, "%zu of %s statements are done and noted in %s; mend the cause and run the stage again: it goes on with "
-                             "statement %zu", w.nth - 1, total, d->progress, w.nth);
+                err_hint(
+                    cx,
+                    "%zu of %s statements are done and noted in %s; mend the cause and run the stage again: it goes on with "
+                    "statement %zu",
+                    w.nth - 1, total, d->progress, w.nth);
             return false;
         }
         *half = true;
@@ -391,12 +402,21 @@ static bool run_outside(struct attempt *t, bool *half)
         if (!pg_query(cx, d->pg, NULL, deploy_sql(cx, d, sql_changelog_progress_step), 4, params))
             return false;
     }
-    const char *const pairs[] = {"progress", d->progress, "id", pg_literal(cx, d->pg, t->cs->id), "author",
-                                 pg_literal(cx, d->pg, t->cs->author), "filename", pg_literal(cx, d->pg, t->cs->path), NULL};
+    /* The table goes with its last note, so that a finished deploy leaves only Liquibase's tables. */
+    long long notes = 0;
+    if (!pg_query_int(cx, d->pg, &notes, deploy_sql(cx, d, sql_changelog_progress_count), 0, NULL))
+        return false;
+    const char *const pairs[] = {"progress", d->progress,
+                                 "id",       pg_literal(cx, d->pg, t->cs->id),
+                                 "author",   pg_literal(cx, d->pg, t->cs->author),
+                                 "filename", pg_literal(cx, d->pg, t->cs->path),
+                                 NULL};
     struct batch b = {0};
     batch_add(t, &b, "BEGIN", 0);
     batch_add(t, &b, t->row, 0);
-    batch_add(t, &b, pg_fill(cx, sql_changelog_progress_end, pairs), 0);
+    batch_add(t, &b,
+              notes > 1 ? pg_fill(cx, sql_changelog_progress_end, pairs) : deploy_sql(cx, d, "DROP TABLE {progress}"),
+              0);
     batch_add(t, &b, "COMMIT", 0);
     t->commit_sent = true;
     return batch_send(t, &b);
@@ -437,14 +457,11 @@ static bool ask_first(struct attempt *t, struct deploy_step *step, bool *run)
     step->note = why;
     switch (r) {
     case REACT_WARN:
-        log_warning("precondition of changeset %s does not hold (%s); it runs all the same", changeset_name(cx->arena, t->cs), why);
+        log_warning("precondition of changeset %s does not hold (%s); it runs all the same",
+                    changeset_name(cx->arena, t->cs), why);
         return true;
-    case REACT_MARK_RAN:
-        step->outcome = STEP_MARK_RAN;
-        break;
-    case REACT_CONTINUE:
-        step->outcome = STEP_SKIPPED;
-        break;
+    case REACT_MARK_RAN: step->outcome = STEP_MARK_RAN; break;
+    case REACT_CONTINUE: step->outcome = STEP_SKIPPED; break;
     case REACT_HALT:
         fail(cx, E_GUARD, "the precondition of changeset %s does not hold", changeset_name(cx->arena, t->cs));
         err_detail(cx, "%s", why);
@@ -484,8 +501,8 @@ bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *ite
 
     for (;;) {
         t.committed_inside = t.commit_sent = false;
-        ok = !run                     ? mark_ran(&t)
-             : !cs->run_in_transaction ? run_outside(&t, &half)
+        ok = !run                                 ? mark_ran(&t)
+             : !cs->run_in_transaction            ? run_outside(&t, &half)
              : t.own_transactions || t.one_by_one ? run_one_by_one(&t)
                                                   : run_pipelined(&t);
         if (ok)
@@ -505,8 +522,9 @@ bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *ite
     step.ms = clock_ms() - started;
     if (!ok && half && cx->err.code != E_INTERRUPTED && cx->err.code != E_OUTCOME_UNKNOWN && cx->err.code != E_VERIFY)
         cx->err.code = cs->run_in_transaction || pg_alive(d->pg) ? E_PARTIAL : E_OUTCOME_UNKNOWN;
-    if (!ok && !cs->fail_on_error && !half && pg_alive(d->pg) && cx->err.code != E_INTERRUPTED && cx->err.code != E_UNREACHABLE &&
-        cx->err.code != E_OUTCOME_UNKNOWN && !(cx->err.code == E_TIMEOUT && !cx->err.sqlstate[0])) {
+    if (!ok && !cs->fail_on_error && !half && pg_alive(d->pg) && cx->err.code != E_INTERRUPTED &&
+        cx->err.code != E_UNREACHABLE && cx->err.code != E_OUTCOME_UNKNOWN &&
+        !(cx->err.code == E_TIMEOUT && !cx->err.sqlstate[0])) {
         step.outcome = STEP_FAILED;
         step.note = arena_strdup(cx->arena, cx->err.message);
         log_warning("%s; the run goes on because of failOnError:false", cx->err.message);
@@ -521,7 +539,10 @@ bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *ite
         err_place(cx, cs->file, cs->line, 1);
         return false;
     }
-    log_info("changeset %s %s in %s", name, step.outcome == STEP_MARK_RAN ? "marked as ran" : item->ran ? "ran again" : "ran",
+    log_info("changeset %s %s in %s", name,
+             step.outcome == STEP_MARK_RAN ? "marked as ran"
+             : item->ran                   ? "ran again"
+                                           : "ran",
              text_duration(cx->arena, step.ms));
     *VEC_PUSH(cx->arena, &report->steps) = step;
     report->applied++;

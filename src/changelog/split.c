@@ -20,11 +20,16 @@ static void drop_returns(struct splitter *s)
     s->len = n;
 }
 
-struct splitter *split_start(struct ctx *cx, enum split_mode mode, const char *sql, size_t len, bool split, bool strip_comments,
-                             const char *end_delimiter)
+struct splitter *split_start(struct ctx *cx, enum split_mode mode, const char *sql, size_t len, bool split,
+                             bool strip_comments, const char *end_delimiter)
 {
     struct splitter *s = ARENA_NEW(cx->arena, struct splitter);
-    *s = (struct splitter){.arena = cx->arena, .mode = mode, .sql = sql, .len = len, .split = split, .strip = strip_comments,
+    *s = (struct splitter){.arena = cx->arena,
+                           .mode = mode,
+                           .sql = sql,
+                           .len = len,
+                           .split = split,
+                           .strip = strip_comments,
                            .delimiter = text_empty(end_delimiter) ? NULL : end_delimiter};
     drop_returns(s);
     s->out = arena_alloc(cx->arena, s->len + 1);

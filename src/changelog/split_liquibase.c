@@ -15,6 +15,7 @@ enum token_kind { TOK_END, TOK_BLANK, TOK_COMMENT, TOK_NAME, TOK_OTHER, TOK_REFU
 struct token {
     enum token_kind kind;
     size_t from, n;
+    bool whole; /* tokens that together spell the delimiter */
 };
 
 static unsigned code_point(const struct splitter *s, size_t i, size_t *n)
@@ -44,21 +45,25 @@ static bool in_ranges(unsigned c, const unsigned (*r)[2], size_t n)
 
 static bool letter(unsigned c)
 {
-    static const unsigned ranges[][2] = {{'A', 'Z'}, {'a', 'z'}, {'$', '$'}, {'_', '_'}, {'@', '@'}, {'#', '#'}, {0xC0, 0xD6}, {0xD8, 0xF6},
-                                         {0xF8, 0x2C1}, {0x370, 0x1FFF}, {0x2071, 0x218F}, {0x2C00, 0xD7FF}, {0xF900, 0xFFFD}};
+    static const unsigned ranges[][2] = {
+        {'A', 'Z'},   {'a', 'z'},    {'$', '$'},      {'_', '_'},       {'@', '@'},       {'#', '#'},      {0xC0, 0xD6},
+        {0xD8, 0xF6}, {0xF8, 0x2C1}, {0x370, 0x1FFF}, {0x2071, 0x218F}, {0x2C00, 0xD7FF}, {0xF900, 0xFFFD}};
     return in_ranges(c, ranges, COUNT(ranges));
 }
 
 static bool blank_code(unsigned c)
 {
-    static const unsigned ranges[][2] = {{' ', ' '}, {'\t', '\n'}, {'\r', '\r'}, {0x85, 0x85}, {0xA0, 0xA0}, {0x1680, 0x1680}, {0x180E, 0x180E},
-                                         {0x2000, 0x200D}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x2060}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
+    static const unsigned ranges[][2] = {{' ', ' '},       {'\t', '\n'},     {'\r', '\r'},     {0x85, 0x85},
+                                         {0xA0, 0xA0},     {0x1680, 0x1680}, {0x180E, 0x180E}, {0x2000, 0x200D},
+                                         {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x2060}, {0x3000, 0x3000},
+                                         {0xFEFF, 0xFEFF}};
     return in_ranges(c, ranges, COUNT(ranges));
 }
 
 static bool symbol(unsigned c)
 {
-    static const unsigned ranges[][2] = {{'!', '/'}, {':', '@'}, {'[', '`'}, {'{', '~'}, {0xA1, 0xFF65}, {0x10000, 0x10FFFF}};
+    static const unsigned ranges[][2] = {{'!', '/'}, {':', '@'},     {'[', '`'},
+                                         {'{', '~'}, {0xA1, 0xFF65}, {0x10000, 0x10FFFF}};
     return in_ranges(c, ranges, COUNT(ranges));
 }
 
@@ -211,10 +216,10 @@ static void longer(struct token *t, enum token_kind kind, size_t end)
 
 static struct token token_at(struct splitter *s, size_t i)
 {
-    struct token t = {TOK_REFUSED, i, 0};
+    struct token t = {TOK_REFUSED, i, 0, false};
     size_t n;
     if (i >= s->len)
-        return (struct token){TOK_END, i, 0};
+        return (struct token){TOK_END, i, 0, false};
     unsigned c = code_point(s, i, &n);
     if (blank_code(c)) {
         size_t end = i + n;
@@ -297,6 +302,8 @@ static bool is(const struct splitter *s, struct token t, const char *word)
 
 static bool is_delimiter(struct splitter *s, struct token before, struct token t)
 {
+    if (t.whole)
+        return true;
     bool line_start = !before.n || s->sql[before.from + before.n - 1] == '\n';
     if (!s->delimiter)
         return is(s, t, ";") || (line_start && (is(s, t, "go") || is(s, t, "/")));
@@ -326,12 +333,21 @@ static bool one_of(const struct splitter *s, struct token t, const char *const *
 
 static void count_depth(struct splitter *s, struct token t, int *depth)
 {
-    static const char *const not_a_block[] = {"transaction", "trans", "tran", "dialog", "conversation", "distributed", NULL};
+    static const char *const not_a_block[] = {"transaction",  "trans",       "tran", "dialog",
+                                              "conversation", "distributed", NULL};
     static const char *const not_an_end[] = {"transaction", "trans", "tran", NULL};
     if (is(s, t, "begin"))
         *depth += !one_of(s, peek(s, t.from + t.n), not_a_block);
     else if (is(s, t, "end") && *depth)
         *depth -= !one_of(s, peek(s, t.from + t.n), not_an_end);
+}
+
+static struct token next_kept(struct splitter *s, size_t i)
+{
+    struct token t = token_at(s, i);
+    while (t.kind == TOK_COMMENT && s->strip)
+        t = token_at(s, t.from + t.n);
+    return t;
 }
 
 /* Tokens from t on that together spell the delimiter, as one; `t` itself when they do not. What is still unfinished at the end of
@@ -344,33 +360,35 @@ static struct token merged(struct splitter *s, struct token t)
     if (!n || m.n > n || memcmp(s->sql + m.from, d, m.n) != 0)
         return t;
     if (m.n == n) { /* whole in one token: dropped at the end of the text, delimiter or not */
-        struct token next = token_at(s, m.from + m.n);
+        struct token next = next_kept(s, m.from + m.n);
         if (next.kind == TOK_END)
             return next;
         s->no_merge_before = next.from + next.n;
     }
-    while (m.n < n) {
-        struct token next = token_at(s, m.from + m.n);
+    for (size_t matched = m.n; matched < n;) {
+        struct token next = next_kept(s, m.from + m.n);
         if (next.kind == TOK_END)
             return next;
         if (next.kind == TOK_REFUSED)
             return t;
-        if (m.n + next.n > n || memcmp(s->sql + next.from, d + m.n, next.n) != 0) {
+        if (matched + next.n > n || memcmp(s->sql + next.from, d + matched, next.n) != 0) {
             s->no_merge_before = next.from + next.n; /* these are looked at singly, and not as a new start */
             return t;
         }
-        m.n += next.n;
+        matched += next.n;
+        m.n = next.from + next.n - m.from; /* dropped comments in between included */
+        m.whole = matched == n;
     }
     return m;
 }
 
 void split_liquibase_next(struct splitter *s)
 {
-    struct token before = {TOK_BLANK, s->pos, 0};
+    struct token before = {TOK_BLANK, s->pos, 0, false};
     int depth = 0;
 
     if (s->pos) /* the delimiter that ended the last statement is the token before; only its last byte matters */
-        before = (struct token){TOK_OTHER, s->pos - 1, 1};
+        before = (struct token){TOK_OTHER, s->pos - 1, 1, false};
     for (size_t i = s->pos; i < s->len;) {
         struct token t = token_at(s, i);
         if (t.kind == TOK_REFUSED) {

@@ -146,7 +146,8 @@ static void see_word(const struct splitter *s, struct body *b, size_t from, size
     b->words++;
     if (b->words == 1)
         b->create = is_word(s, from, to, "create");
-    else if (b->create && !b->routine && b->words <= 4 && (is_word(s, from, to, "function") || is_word(s, from, to, "procedure")))
+    else if (b->create && !b->routine && b->words <= 4 &&
+             (is_word(s, from, to, "function") || is_word(s, from, to, "procedure")))
         b->routine = true;
     if (!b->routine)
         return;
@@ -168,7 +169,8 @@ void split_postgres_next(struct splitter *s)
     const char *sql = s->sql;
     struct body body = {0};
     int parens = 0;
-    size_t kept = s->pos, i = s->pos; /* bytes from kept to i are part of the statement and not yet taken over */
+    size_t i = s->pos;
+    size_t kept = i; /* bytes from kept to i are part of the statement and not yet taken over */
 
     while (i < s->len) {
         char c = sql[i];

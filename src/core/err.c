@@ -46,7 +46,8 @@ const char *err_name(enum err_code code)
 }
 
 /* Redacted before it is cut to size: half a secret at the edge would not be found any more. */
-static void record(struct ctx *cx, char *field, size_t size, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 4, 0)))
+record(struct ctx *cx, char *field, size_t size, const char *fmt, va_list ap)
 {
     struct str text = str_new(cx->arena);
     str_vaddf(&text, fmt, ap);

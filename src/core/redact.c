@@ -11,7 +11,7 @@ enum { SHORTEST = 3 };
 static struct form {
     char *text;
     size_t len;
-} *secrets;
+} * secrets;
 static size_t n_secrets, n_room;
 
 static void add_form(const char *s, size_t len)

@@ -335,9 +335,10 @@ static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_col
 /* SHA-256 over whole rows needs whole rows: every column there, of the type it had. */
 static bool strong_possible(const struct it_diff *d, const struct it_pair *p, size_t n_left)
 {
-    bool same = p->left->strong && p->columns.n == n_left;
-    for (size_t i = 0; same && i < p->columns.n; i++)
-        same = text_equal(p->left_pass.columns.at[i].base, p->right_pass.columns.at[i].base) && !p->expected[i];
+    const struct it_column_list *l = &p->left_pass.columns, *r = &p->right_pass.columns;
+    bool same = p->left->strong && p->columns.n == n_left && l->n == n_left && r->n == n_left;
+    for (size_t i = 0; same && l->at && r->at && i < n_left; i++)
+        same = text_equal(l->at[i].base, r->at[i].base) && !p->expected[i];
     for (size_t i = 0; same && i < p->left_pass.keys.n; i++)
         same = text_equal(p->left_pass.keys.at[i].base, p->right_pass.keys.at[i].base);
     return same && (d->left.live || p->left->strong);

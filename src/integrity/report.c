@@ -4,7 +4,7 @@
 
 #include "model.h"
 
-static char *vprint(struct arena *a, const char *fmt, va_list ap)
+static char *__attribute__((format(printf, 2, 0))) vprint(struct arena *a, const char *fmt, va_list ap)
 {
     struct str s = str_new(a);
     str_vaddf(&s, fmt, ap);

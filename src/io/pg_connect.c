@@ -176,6 +176,25 @@ out:
     return ok;
 }
 
+const char *pg_target_database(struct ctx *cx, const struct pg_target *target)
+{
+    static const struct pg_options none;
+    struct pg *pg = ARENA_NEW(cx->arena, struct pg);
+    struct keywords k = {.n = 0};
+    return resolve(cx, target, &none, pg, &k) ? pg->name : "";
+}
+
+const char *pg_target_user(struct ctx *cx, const struct pg_target *target)
+{
+    static const struct pg_options none;
+    struct pg *pg = ARENA_NEW(cx->arena, struct pg);
+    struct keywords k = {.n = 0};
+    for (size_t i = resolve(cx, target, &none, pg, &k) ? k.n : 0; i-- > 0;)
+        if (text_equal(k.names[i], "user"))
+            return k.values[i];
+    return "";
+}
+
 /* ---- connecting ---- */
 
 static void on_notice(void *user, const PGresult *res)
@@ -314,13 +333,24 @@ void pg_abandon(struct pg *pg)
     struct deadline limit = deadline_in(DRAIN_MS);
     PGresult *res;
 
+    bool pipeline = PQpipelineStatus(pg->conn) != PQ_PIPELINE_OFF, end = false;
+
     pg_cancel(pg);
     while (PQstatus(pg->conn) == CONNECTION_OK && !deadline_passed(limit)) {
         while (!PQisBusy(pg->conn)) {
-            if (!(res = PQgetResult(pg->conn)))
-                return;
+            if (!(res = PQgetResult(pg->conn))) {
+                if (!pipeline || end)
+                    return;
+                end = true; /* in a pipeline each statement ends in NULL; two in a row are the end of all */
+                continue;
+            }
             ExecStatusType s = PQresultStatus(res);
             PQclear(res);
+            end = false;
+            if (s == PGRES_PIPELINE_SYNC) {
+                PQexitPipelineMode(pg->conn);
+                return;
+            }
             if (s == PGRES_COPY_OUT || s == PGRES_COPY_BOTH) {
                 char *chunk;
                 while (PQgetCopyData(pg->conn, &chunk, 1) > 0)

@@ -13,7 +13,8 @@ struct schema_config {
     long long count, lock_wait, lock_timeout, lock_retries, statement_timeout;
     int split;
     bool tag_before, print;
-    const char *default_schema_name, *liquibase_schema_name, *database_changelog_table_name, *database_changelog_lock_table_name;
+    const char *default_schema_name, *liquibase_schema_name, *database_changelog_table_name,
+        *database_changelog_lock_table_name;
     const char *liquibase_version;
 };
 

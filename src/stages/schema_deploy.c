@@ -7,7 +7,8 @@ static const struct input_spec inputs[] = {
     SCHEMA_INPUTS,
     {IN_FIELD(struct schema_config, count), .type = IN_INTEGER, .def = "-1", .min = -1, .max = 1000000,
      .doc = "At most so many changesets; -1 for all"},
-    {IN_FIELD(struct schema_config, tag), .type = IN_STRING, .doc = "Tag put on the newest row of the history at the end"},
+    {IN_FIELD(struct schema_config, tag), .type = IN_STRING,
+     .doc = "Tag put on the newest row of the history at the end"},
     {IN_FIELD(struct schema_config, tag_before), .type = IN_BOOLEAN, .def = "false",
      .doc = "Tag the newest row before the first changeset, unless it has a tag, so that a rollback can name it"},
     {IN_FIELD(struct schema_config, lock_timeout), .type = IN_DURATION, .def = "2s", .min = 0, .max = 86400000,
@@ -18,7 +19,8 @@ static const struct input_spec inputs[] = {
      .doc = "Longest time for one statement; 0 for none"},
     {IN_FIELD(struct schema_config, lock_wait), .type = IN_DURATION, .def = "5m", .min = 0, .max = 86400000,
      .doc = "Longest wait for another deploy that holds the changelog lock"},
-    {IN_FIELD(struct schema_config, liquibase_version), .type = IN_STRING, .def = DEPLOY_LIQUIBASE_VERSION, .flags = IN_ADVANCED,
+    {IN_FIELD(struct schema_config, liquibase_version), .type = IN_STRING, .def = DEPLOY_LIQUIBASE_VERSION,
+     .flags = IN_ADVANCED,
      .doc = "What goes into the history's LIQUIBASE column; Liquibase reads it as one of its versions"},
 };
 
@@ -34,19 +36,21 @@ static const struct output_spec outputs[] = {
 
 static void list_steps(struct run *run, const struct deploy_report *r)
 {
-    static const char *const names[] = {"executed", "ran again", "marked as ran", "failed, run went on", "skipped by precondition"};
+    static const char *const names[] = {"executed", "ran again", "marked as ran", "failed, run went on",
+                                        "skipped by precondition"};
     struct arena *a = run->cx->arena;
     struct result_table *t = result_table(run->result, "Changesets", "changeset|author|file|result|#time|#retries");
     for (size_t i = 0; i < r->steps.n; i++) {
         const struct deploy_step *s = &r->steps.at[i];
-        const char *const row[] = {s->set->id, s->set->author, arena_printf(a, "%s:%d", s->set->file, s->set->line), names[s->outcome],
-                                   text_duration(a, s->ms), text_group_digits(a, s->retries)};
+        const char *const row[] = {
+            s->set->id,        s->set->author,          arena_printf(a, "%s:%d", s->set->file, s->set->line),
+            names[s->outcome], text_duration(a, s->ms), text_group_digits(a, s->retries)};
         result_row(run->result, t, row);
         if (s->outcome != STEP_FAILED && !*s->note)
             continue;
         struct finding *f = result_finding(run->result, s->outcome == STEP_FAILED ? SEV_WARNING : SEV_NOTE,
-                                           s->outcome == STEP_FAILED ? "changeset-failed" : "precondition", "changeset %s: %s",
-                                           changeset_name(a, s->set), s->note);
+                                           s->outcome == STEP_FAILED ? "changeset-failed" : "precondition",
+                                           "changeset %s: %s", changeset_name(a, s->set), s->note);
         f->file = s->set->file;
         f->line = s->set->line;
     }
@@ -73,7 +77,8 @@ static bool dry_run(struct run *run, const struct schema_config *c, struct deplo
     result_output_int(run->result, "changesets_applied", 0);
     result_output_int(run->result, "changesets_pending", (long long)plan->to_run);
     result_verdict(run->result, VERDICT_PASS);
-    result_summary(run->result, "dry run: %s would run", text_plural(run->cx->arena, (long long)plan->to_run, "changeset"));
+    result_summary(run->result, "dry run: %s would run",
+                   text_plural(run->cx->arena, (long long)plan->to_run, "changeset"));
     return true;
 }
 
@@ -114,14 +119,17 @@ static bool run_deploy(struct run *run, const void *config)
 
     result_verdict(run->result, VERDICT_PASS);
     if (!report.applied && !report.failed) {
-        result_summary(run->result, "nothing to do: all %s of %s ran before", text_plural(a, (long long)log.sets.n, "changeset"), log.path);
+        result_summary(run->result, "nothing to do: all %s of %s ran before",
+                       text_plural(a, (long long)log.sets.n, "changeset"), log.path);
         return true;
     }
     result_summary(run->result, "%s applied%s%s", text_plural(a, (long long)report.applied, "changeset"),
                    report.failed ? arena_printf(a, ", %zu failed (failOnError:false)", report.failed) : "",
                    report.left ? arena_printf(a, ", %zu still pending", report.left) : "");
-    result_proof(run->result, "the history was read again after the run: it has a row with the right checksum for each of the %s of deployment %s",
-                 text_plural(a, (long long)report.applied, "changeset"), report.deployment_id);
+    result_proof(
+        run->result,
+        "the history was read again after the run: it has a row with the right checksum for each of the %s of deployment %s",
+        text_plural(a, (long long)report.applied, "changeset"), report.deployment_id);
     return true;
 }
 

@@ -8,9 +8,12 @@ static const struct input_spec inputs[] = {
     SCHEMA_INPUTS,
     {IN_FIELD(struct schema_config, count), .type = IN_INTEGER, .def = "-1", .min = -1, .max = 1000000,
      .doc = "At most so many changesets; -1 for all"},
-    {IN_FIELD(struct schema_config, tag), .type = IN_STRING, .doc = "Tag put on the newest row of the history at the end"},
-    {IN_FIELD(struct schema_config, print), .type = IN_BOOLEAN, .def = "false", .doc = "Print the SQL to standard output too"},
-    {IN_FIELD(struct schema_config, liquibase_version), .type = IN_STRING, .def = DEPLOY_LIQUIBASE_VERSION, .flags = IN_ADVANCED,
+    {IN_FIELD(struct schema_config, tag), .type = IN_STRING,
+     .doc = "Tag put on the newest row of the history at the end"},
+    {IN_FIELD(struct schema_config, print), .type = IN_BOOLEAN, .def = "false",
+     .doc = "Print the SQL to standard output too"},
+    {IN_FIELD(struct schema_config, liquibase_version), .type = IN_STRING, .def = DEPLOY_LIQUIBASE_VERSION,
+     .flags = IN_ADVANCED,
      .doc = "What goes into the history's LIQUIBASE column; Liquibase reads it as one of its versions"},
 };
 
@@ -43,9 +46,10 @@ static bool run_preview(struct run *run, const void *config)
 const struct stage stage_schema_preview = {
     .name = "schema-preview",
     .summary = "Print the SQL that schema-deploy would run",
-    .manual = "Writes a script like Liquibase's update-sql: lock, statements and history rows of every pending changeset, release. It\n"
-              "can be run with psql. Nothing is written to the database and no lock is taken, so a read-only role will do.\n"
-              "Secrets that dbstep knows of are masked in the script.",
+    .manual =
+        "Writes a script like Liquibase's update-sql: lock, statements and history rows of every pending changeset, release. It\n"
+        "can be run with psql. Nothing is written to the database and no lock is taken, so a read-only role will do.\n"
+        "Secrets that dbstep knows of are masked in the script.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),
     .outputs = outputs,

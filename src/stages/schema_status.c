@@ -12,7 +12,8 @@ static const struct output_spec outputs[] = {
     {"changesets_skipped", OUT_INTEGER, "Changesets left out by context, label, dbms or ignore"},
     {"changesets_changed", OUT_INTEGER, "Changesets that ran and were edited since"},
     {"changesets_unknown", OUT_INTEGER, "Rows of the history that the changelog does not have"},
-    {"lock_state", OUT_STRING, "free, held (by a live run), stale (left by a dead run of dbstep), or foreign (held by another tool)"},
+    {"lock_state", OUT_STRING,
+     "free, held (by a live run), stale (left by a dead run of dbstep), or foreign (held by another tool)"},
     {"last_tag", OUT_STRING, "Tag of the newest row; empty when it has none"},
 };
 
@@ -26,14 +27,17 @@ static void look_at_sets(struct run *run, const struct deploy *d, size_t *ran, s
         struct finding *f = NULL;
         *ran += item->ran != NULL;
         *skipped += item->action == PLAN_SKIP;
-        if (item->action == PLAN_CHANGED) {
+        if (item->action == PLAN_CHANGED && item->ran) {
             f = result_finding(run->result, SEV_ERROR, "checksum-changed", "changeset %s ran as %s but is now %s",
-                               changeset_name(a, item->set), item->ran->md5sum, *item->sum_as_stored ? item->sum_as_stored : item->sum);
+                               changeset_name(a, item->set), item->ran->md5sum,
+                               *item->sum_as_stored ? item->sum_as_stored : item->sum);
             f->hint = "undo the edit and put the change into a new changeset";
         } else if (item->action == PLAN_RUN) {
-            f = result_finding(run->result, SEV_NOTE, "pending", "changeset %s has not run", changeset_name(a, item->set));
+            f = result_finding(run->result, SEV_NOTE, "pending", "changeset %s has not run",
+                               changeset_name(a, item->set));
         } else if (item->action == PLAN_RERUN) {
-            f = result_finding(run->result, SEV_NOTE, "pending", "changeset %s will run again (%s)", changeset_name(a, item->set), item->why);
+            f = result_finding(run->result, SEV_NOTE, "pending", "changeset %s will run again (%s)",
+                               changeset_name(a, item->set), item->why);
         }
         if (!f)
             continue;
@@ -44,9 +48,10 @@ static void look_at_sets(struct run *run, const struct deploy *d, size_t *ran, s
     for (size_t i = 0; i < plan->unknown.n; i++) {
         const struct ran *r = plan->unknown.at[i];
         struct finding *f = result_finding(run->result, SEV_NOTE, "unknown-in-database",
-                                           "the history has %s::%s::%s of %s, which the changelog does not have", r->path, r->id, r->author,
-                                           r->executed);
-        f->hint = "it belongs to another changelog, or the path changed: compare it with changelog_file and search_path";
+                                           "the history has %s::%s::%s of %s, which the changelog does not have",
+                                           r->path, r->id, r->author, r->executed);
+        f->hint =
+            "it belongs to another changelog, or the path changed: compare it with changelog_file and search_path";
     }
 }
 
@@ -62,11 +67,13 @@ static bool look_at_lock(struct run *run, struct deploy *d)
         result_finding(run->result, SEV_WARNING, "lock-held", "a deploy is under way: %s", lock.session_what);
     } else if (lock.locked && lock.ours) {
         state = "stale";
-        f = result_finding(run->result, SEV_NOTE, "lock-stale", "the lock was left behind by '%s' since %s", lock.by, lock.since);
+        f = result_finding(run->result, SEV_NOTE, "lock-stale", "the lock was left behind by '%s' since %s", lock.by,
+                           lock.since);
         f->hint = "the next schema-deploy takes it over";
     } else if (lock.locked) {
         state = "foreign";
-        f = result_finding(run->result, SEV_WARNING, "lock-held", "the lock is held by '%s' since %s", lock.by, lock.since);
+        f = result_finding(run->result, SEV_WARNING, "lock-held", "the lock is held by '%s' since %s", lock.by,
+                           lock.since);
         f->hint = "when that run is dead for certain, set locked to false in the lock table";
     }
     result_output(run->result, "lock_state", state);
@@ -96,17 +103,18 @@ static bool run_status(struct run *run, const void *config)
     result_output_int(r, "changesets_unknown", (long long)plan->unknown.n);
     result_output(r, "last_tag", last ? last->tag : "");
     result_verdict(r, plan->changed ? VERDICT_FAIL : VERDICT_PASS);
-    result_summary(r, "%s: %zu ran, %zu pending, %zu edited since, %zu unknown to the changelog", log.path, ran, plan->to_run, plan->changed,
-                   plan->unknown.n);
+    result_summary(r, "%s: %zu ran, %zu pending, %zu edited since, %zu unknown to the changelog", log.path, ran,
+                   plan->to_run, plan->changed, plan->unknown.n);
     return true;
 }
 
 const struct stage stage_schema_status = {
     .name = "schema-status",
     .summary = "Tell what is pending, what ran, what was edited since, and who holds the lock",
-    .manual = "Compares a changelog with the history in the database; writes nothing and takes no lock. Findings: checksum-changed\n"
-              "(error), lock-held (warning), and as notes pending, unknown-in-database, lock-stale. With fail_on note the stage\n"
-              "fails as soon as anything is pending.",
+    .manual =
+        "Compares a changelog with the history in the database; writes nothing and takes no lock. Findings: checksum-changed\n"
+        "(error), lock-held (warning), and as notes pending, unknown-in-database, lock-stale. With fail_on note the stage\n"
+        "fails as soon as anything is pending.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),
     .outputs = outputs,

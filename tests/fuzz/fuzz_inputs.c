@@ -25,16 +25,18 @@ static void each_type(struct arena *a, const char *text)
         {.name = "j", .type = IN_JSON},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct str_list room = {0}; /* the largest field */
+        union {
+            struct str_list list;
+            long long integer;
+        } room = {.list = {0}};
         const char *wrong = input_parse(a, &rows[i], text, &room);
         if (wrong && !*wrong)
             abort();
-        if (!wrong && rows[i].type == IN_INTEGER &&
-            (*(long long *)(void *)&room < 1 || *(long long *)(void *)&room > 100))
+        if (!wrong && rows[i].type == IN_INTEGER && (room.integer < 1 || room.integer > 100))
             abort();
         if (!wrong && rows[i].type == IN_LIST)
-            for (size_t k = 0; k < room.n; k++)
-                if (!room.at[k])
+            for (size_t k = 0; k < room.list.n; k++)
+                if (!room.list.at[k])
                     abort();
     }
 }

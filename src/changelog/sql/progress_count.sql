@@ -1,0 +1,2 @@
+-- Unfinished changesets.
+SELECT count(*) FROM {progress}

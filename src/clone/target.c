@@ -1,0 +1,393 @@
+/* target.c - possession of the copy's folder; see target.h. */
+#include "target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dbstep/files.h"
+#include "dbstep/log.h"
+#include "dbstep/str.h"
+#include "tree.h"
+
+static const char *const own_names[] = {MARKER_NAME, MARKER_TEMPORARY, NULL};
+
+/* ---- paths ---- */
+
+static const char *absolute(struct ctx *cx, const char *path)
+{
+    char resolved[4096], here[4096];
+    if (realpath(path, resolved))
+        return arena_strdup(cx->arena, resolved);
+    struct str s = str_new(cx->arena);
+    if (*path != '/')
+        str_addf(&s, "%s/", getcwd(here, sizeof here) ? here : "");
+    str_add(&s, path);
+    while (s.len > 1 && s.s[s.len - 1] == '/')
+        str_truncate(&s, s.len - 1);
+    return s.s;
+}
+
+static const char *parent_of(struct ctx *cx, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == path ? "/" : arena_strndup(cx->arena, path, (size_t)(slash - path));
+}
+
+/* Is `path` the folder `of`, or below it? */
+static bool within(const char *path, const char *of)
+{
+    size_t n = strlen(of);
+    return text_starts(path, of) && (path[n] == '\0' || path[n] == '/');
+}
+
+/* ---- a server in the folder ---- */
+
+/* In the machine's first pid namespace every process can be seen, so a pid that is not there is not running. In a container only
+ * its own processes can be seen. The number is the kernel's constant for that namespace. */
+static bool sees_all_processes(void)
+{
+    char name[64];
+    ssize_t n = readlink("/proc/self/ns/pid", name, sizeof name - 1);
+    if (n <= 0)
+        return false;
+    name[n] = '\0';
+    return text_equal(name, "pid:[4026531836]");
+}
+
+static bool refuse_running_server(struct ctx *cx, const struct clone_request *q, const char *dir)
+{
+    const char *path = path_join(cx->arena, dir, "postmaster.pid");
+    char *content;
+    size_t len;
+
+    if (!file_exists(path))
+        return true;
+    if (!file_read(cx, path, 65536, &content, &len))
+        return false;
+    long pid = labs(strtol(content, NULL, 10));
+    if (pid > 0 && (kill((pid_t)pid, 0) == 0 || errno == EPERM)) {
+        fail(cx, E_GUARD, "a PostgreSQL server runs on '%s' (process %ld)", dir, pid);
+        err_hint(cx, "stop it first (in a cluster: scale its StatefulSet to 0, stage workload-scale)");
+        return false;
+    }
+    if (q->server_stopped || sees_all_processes()) {
+        log_warning("'%s' names process %ld, which is gone: the server there did not stop in order", path, pid);
+        return true;
+    }
+    fail(
+        cx, E_GUARD,
+        "'%s' says that a PostgreSQL server runs on that folder, and from inside a container it cannot be told whether it still does",
+        path);
+    err_hint(cx, "make sure that no pod uses the volume, then set server_stopped: true");
+    return false;
+}
+
+/* ---- whose folder is it ---- */
+
+static bool read_owner(struct ctx *cx, const struct clone_request *q, struct target *t)
+{
+    t->uid = (uid_t)-1;
+    t->gid = (gid_t)-1;
+    if (!text_empty(q->target_owner)) {
+        char *end;
+        unsigned long uid = strtoul(q->target_owner, &end, 10), gid = uid;
+        if (*end == ':')
+            gid = strtoul(end + 1, &end, 10);
+        if (*end || end == q->target_owner)
+            return fail(cx, E_INPUT, "target_owner must be UID or UID:GID, not '%s'", q->target_owner);
+        t->uid = (uid_t)uid;
+        t->gid = (gid_t)gid;
+    } else if (geteuid() == 0) {
+        /* No server runs as root; the owner of the nearest folder that is not root's is the best guess. */
+        const char *near = t->dir;
+        struct stat st;
+        while ((stat(near, &st) != 0 || st.st_uid == 0) && near[1])
+            near = parent_of(cx, near);
+        if (stat(near, &st) == 0 && st.st_uid != 0) {
+            t->uid = st.st_uid;
+            t->gid = st.st_gid;
+        } else {
+            log_warning(
+                "the copy will belong to root, as whom no PostgreSQL server starts: give its user in target_owner");
+        }
+    }
+    if (geteuid() != 0 && t->uid != (uid_t)-1 && t->uid != geteuid()) {
+        fail(cx, E_PERMISSION, "the copy cannot be given to user id %u: the step runs as user id %u", (unsigned)t->uid,
+             (unsigned)geteuid());
+        err_hint(cx, "run the step as the user of the database server (runAsUser), and leave target_owner out");
+        return false;
+    }
+    return true;
+}
+
+static bool refuse(struct ctx *cx, const char *dir, const char *why)
+{
+    fail(cx, E_GUARD, "'%s' %s", dir, why);
+    err_hint(cx, "choose an empty folder; only when nothing in it is needed any more, set replace_unmarked: true");
+    return false;
+}
+
+bool target_check(struct ctx *cx, const struct clone_request *q, struct target *t)
+{
+    struct stat st;
+    bool marked, vacant;
+
+    *t = (struct target){.lock = -1};
+    if (text_empty(q->target_dir))
+        return fail(cx, E_INPUT,
+                    "target_dir is needed for a base backup: the folder that becomes the copy's data directory");
+    t->dir = absolute(cx, q->target_dir);
+    if (text_equal(t->dir, "/"))
+        return fail(cx, E_GUARD, "target_dir must not be the root folder");
+    t->server_dir = text_empty(q->server_dir) ? t->dir : arena_strdup(cx->arena, q->server_dir);
+    if (*t->server_dir != '/')
+        return fail(cx, E_INPUT, "server_dir must be an absolute path, not '%s'", t->server_dir);
+    if (!read_owner(cx, q, t))
+        return false;
+    if (stat(t->dir, &st) != 0) {
+        t->made = errno == ENOENT;
+        return t->made || tree_fail(cx, "look at", t->dir);
+    }
+    if (!S_ISDIR(st.st_mode))
+        return refuse(cx, t->dir, "is not a folder");
+    /* PostgreSQL's own rule: the data directory must belong to the server's user. */
+    if (geteuid() != 0 && st.st_uid != geteuid()) {
+        fail(cx, E_PERMISSION, "'%s' belongs to user id %u, and the step runs as user id %u", t->dir,
+             (unsigned)st.st_uid, (unsigned)geteuid());
+        err_hint(
+            cx,
+            "PostgreSQL starts only in a folder that its user owns: let target_dir be a folder below the mount point (for example '%s/pgdata'), "
+            "and run the step with the server's uid",
+            t->dir);
+        return false;
+    }
+    if (!marker_read(cx, t->dir, &t->marker, &marked) || !tree_vacant(cx, t->dir, own_names, &vacant))
+        return false;
+    if (!vacant && !marked && !q->replace_unmarked)
+        return refuse(cx, t->dir, "is not empty, and not marked as a copy made by dbstep");
+    if (marked && t->marker.complete && !q->replace) {
+        fail(cx, E_GUARD, "'%s' holds a finished copy (of %s, made at %s), and replace is false", t->dir,
+             t->marker.source, t->marker.finished_at);
+        return false;
+    }
+    t->replaced = !vacant;
+    return refuse_running_server(cx, q, t->dir);
+}
+
+/* ---- taking and giving back ---- */
+
+static bool lock(struct ctx *cx, struct target *t)
+{
+    t->lock = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (t->lock < 0)
+        return tree_fail(cx, "open", t->dir);
+    if (flock(t->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return true; /* some network file systems have no flock; then there is none to hold */
+    return fail(cx, E_LOCKED, "another run is making a copy in '%s'", t->dir);
+}
+
+void target_unlock(struct target *t)
+{
+    if (t->lock >= 0)
+        close(t->lock);
+    t->lock = -1;
+}
+
+/* A tablespace's folder is emptied only when it carries the same copy's mark. */
+static bool clear_tablespaces(struct ctx *cx, const struct target *t)
+{
+    for (size_t i = 0; i < t->marker.tablespaces.n; i++) {
+        const struct marker_tablespace *s = &t->marker.tablespaces.at[i];
+        struct marker theirs;
+        bool found;
+        if (!file_is_dir(s->to) || within(s->to, t->dir))
+            continue;
+        if (!marker_read(cx, s->to, &theirs, &found))
+            return false;
+        if (!found || !text_equal(theirs.id, t->marker.id)) {
+            log_warning("the folder '%s' of an older copy's tablespace is not marked as its own, and stays", s->to);
+            continue;
+        }
+        if (!tree_clear(cx, s->to, own_names) || !marker_remove(cx, s->to))
+            return false;
+        rmdir(s->to);
+        rmdir(parent_of(cx, s->to)); /* "….tablespaces"; fails, rightly, when something else is in it */
+    }
+    return true;
+}
+
+/* From here to the first marker nothing may be given back: what is there may be a finished copy. */
+bool target_take(struct ctx *cx, const struct clone_request *q, struct target *t)
+{
+    const char *source = t->marker.source; /* set by the caller for the new copy */
+    struct marker old;
+    bool marked;
+
+    if (t->made && !tree_make(cx, t->dir, 0700))
+        return false;
+    /* Whatever was checked before may have changed until the lock was held. */
+    if (!lock(cx, t) || !refuse_running_server(cx, q, t->dir) || !marker_read(cx, t->dir, &old, &marked))
+        return false;
+    /* Only the root user gets here with another owner in mind, and may do it. */
+    if ((t->uid != (uid_t)-1 && lchown(t->dir, t->uid, t->gid) != 0) || chmod(t->dir, 0700) != 0)
+        return tree_fail(cx, "set the permissions (0700, which PostgreSQL insists on) of", t->dir);
+    if (marked) {
+        log_info("removing the %s copy in '%s' (of %s, begun %s)", old.complete ? "older" : "unfinished", t->dir,
+                 old.source, old.started_at);
+        old.complete = false; /* from here on it is no copy any more */
+        t->marker = old;
+        t->ours = true;
+        if (!marker_write(cx, t->dir, &old) || !clear_tablespaces(cx, t))
+            return false;
+    }
+    t->marker = (struct marker){.id = marker_new_id(cx->arena),
+                                .source = source ? source : "",
+                                .started_at = clock_rfc3339(cx->arena, clock_wall_ms()),
+                                .system_identifier = "",
+                                .start_lsn = "",
+                                .end_lsn = "",
+                                .source_snapshot = "",
+                                .finished_at = ""};
+    /* The mark comes before the emptying: a run killed in between leaves a folder that the next one knows. */
+    if (!marker_write(cx, t->dir, &t->marker))
+        return false;
+    t->ours = true;
+    return tree_clear(cx, t->dir, own_names);
+}
+
+bool target_give_back(struct ctx *cx, struct target *t)
+{
+    if (!t->ours)
+        return true;
+    if (!clear_tablespaces(cx, t) || !tree_clear(cx, t->dir, own_names) || !marker_remove(cx, t->dir))
+        return false;
+    t->ours = false;
+    if (t->made)
+        rmdir(t->dir);
+    return true;
+}
+
+/* ---- tablespaces ---- */
+
+static const char *mapped(struct ctx *cx, const struct clone_request *q, const char *from)
+{
+    for (size_t i = 0; i < q->tablespace_mapping.n; i++) {
+        const char *pair = q->tablespace_mapping.at[i], *equals = strchr(pair, '=');
+        if (equals && strlen(from) == (size_t)(equals - pair) && memcmp(from, pair, (size_t)(equals - pair)) == 0)
+            return absolute(cx, equals + 1);
+    }
+    return NULL;
+}
+
+static const char *seen_by_server(struct ctx *cx, const struct target *t, const char *to)
+{
+    if (text_starts(to, t->dir))
+        return arena_printf(cx->arena, "%s%s", t->server_dir, to + strlen(t->dir));
+    const char *above = parent_of(cx, t->dir);
+    if (within(to, above) && !text_equal(above, "/"))
+        return arena_printf(cx->arena, "%s%s", parent_of(cx, t->server_dir), to + strlen(above));
+    return to;
+}
+
+static bool same_file_system(const char *a, const char *b)
+{
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev;
+}
+
+static bool place_tablespace(struct ctx *cx, const struct clone_request *q, const struct target *t,
+                             struct marker_tablespace *s)
+{
+    if (*s->from != '/') { /* in place: a real folder below pg_tblspc (allow_in_place_tablespaces) */
+        if (!text_starts(s->from, "pg_tblspc/") || strstr(s->from, ".."))
+            return fail(cx, E_EXTERNAL, "the server names a tablespace at '%s'", s->from);
+        s->to = path_join(cx->arena, t->dir, s->from);
+        return true;
+    }
+    s->to = mapped(cx, q, s->from);
+    if (!s->to) {
+        if (!same_file_system(t->dir, parent_of(cx, t->dir))) {
+            fail(cx, E_GUARD,
+                 "the source has a tablespace at '%s', and there is no place for it beside '%s' on the same volume",
+                 s->from, t->dir);
+            err_hint(
+                cx,
+                "let target_dir be a folder below the mount point, or say where it goes: tablespace_mapping: %s=/new/place",
+                s->from);
+            return false;
+        }
+        s->to = arena_printf(cx->arena, "%s.tablespaces/%s", t->dir, s->oid);
+    }
+    if (within(s->to, t->dir) || within(t->dir, s->to))
+        return fail(cx, E_INPUT, "tablespace_mapping: '%s' and target_dir '%s' must not lie inside one another", s->to,
+                    t->dir);
+    for (size_t i = 0; i < t->marker.tablespaces.n; i++) {
+        const struct marker_tablespace *other = &t->marker.tablespaces.at[i];
+        /* The source may run on this machine: its own folders are never written to. */
+        if (within(s->to, other->from) || within(other->from, s->to)) {
+            fail(cx, E_GUARD, "the tablespace of '%s' would go to '%s', where the source's own tablespace is", s->from,
+                 s->to);
+            err_hint(cx, "choose another place in tablespace_mapping");
+            return false;
+        }
+        if (other != s && other->to && (within(s->to, other->to) || within(other->to, s->to)))
+            return fail(cx, E_INPUT, "tablespace_mapping sends '%s' and '%s' to the same place, '%s'", other->from,
+                        s->from, s->to);
+    }
+    s->link = seen_by_server(cx, t, s->to);
+    if (strlen(s->link) > 1023)
+        return fail(cx, E_INPUT, "the path of a tablespace is too long: %s", s->link);
+    return true;
+}
+
+static bool make_tablespace(struct ctx *cx, const struct clone_request *q, const struct target *t,
+                            const struct marker_tablespace *s)
+{
+    struct marker theirs;
+    bool found, vacant;
+
+    if (!s->link)
+        return true;
+    if (!tree_make(cx, s->to, 0700) || !marker_read(cx, s->to, &theirs, &found) ||
+        !tree_vacant(cx, s->to, own_names, &vacant))
+        return false;
+    if (!vacant && !q->replace_unmarked)
+        return refuse(cx, s->to, "is to hold a tablespace, and is not empty");
+    struct marker mine = t->marker;
+    mine.tablespaces.n = 0;
+    if (!marker_write(cx, s->to, &mine) || !tree_clear(cx, s->to, own_names))
+        return false;
+    return chmod(s->to, 0700) == 0 || tree_fail(cx, "set the permissions of", s->to);
+}
+
+bool target_tablespaces(struct ctx *cx, const struct clone_request *q, struct target *t)
+{
+    for (size_t i = 0; i < q->tablespace_mapping.n; i++) {
+        const char *pair = q->tablespace_mapping.at[i], *equals = strchr(pair, '=');
+        bool known = false;
+        if (!equals || *pair != '/' || equals[1] != '/')
+            return fail(cx, E_INPUT, "tablespace_mapping wants OLD=NEW with absolute paths, not '%s'", pair);
+        for (size_t k = 0; k < t->marker.tablespaces.n && !known; k++) {
+            const char *from = t->marker.tablespaces.at[k].from;
+            known = strlen(from) == (size_t)(equals - pair) && memcmp(from, pair, strlen(from)) == 0;
+        }
+        if (!known)
+            log_warning("tablespace_mapping: the source has no tablespace at '%.*s'", (int)(equals - pair), pair);
+    }
+    for (size_t i = 0; i < t->marker.tablespaces.n; i++)
+        if (!place_tablespace(cx, q, t, &t->marker.tablespaces.at[i]))
+            return false;
+    if (!marker_write(cx, t->dir, &t->marker))
+        return false;
+    for (size_t i = 0; i < t->marker.tablespaces.n; i++)
+        if (!make_tablespace(cx, q, t, &t->marker.tablespaces.at[i]))
+            return false;
+    return true;
+}
