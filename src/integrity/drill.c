@@ -313,10 +313,11 @@ static void report(struct merge *m)
     for (int k = 0; k < 3; k++) {
         if (!m->count[k])
             continue;
-        it_finding(d->cx, d->report, INTEGRITY_ERROR, codes[k], m->p->left->object, "%s%s of %s %s %s, first: %s %s",
+        it_finding(d->cx, d->report, INTEGRITY_ERROR, codes[k], m->p->left->object, "%s%s of %s %s %s, first: %s%s%s",
                    at_least, text_plural(d->cx->arena, m->count[k], "row"), m->p->left->object,
                    m->count[k] == 1 ? "is" : "are", texts[k],
-                   m->p->left->key.n ? it_join(d->cx->arena, &m->p->left->key, ", ") : "", m->code_example[k]);
+                   m->p->left->key.n ? it_join(d->cx->arena, &m->p->left->key, ", ") : "", m->p->left->key.n ? " " : "",
+                   m->code_example[k]);
     }
     if (!m->count[CHANGED] && !m->count[MISSING] && !m->count[EXTRA] && !m->declared && !(m->p->live & LIVE_ALL)) {
         it_finding(

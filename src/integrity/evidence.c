@@ -71,13 +71,12 @@ static bool fetch_rows(struct look *k)
     one.n_only = 1;
     one.xids = "{}"; /* so that the row source shows xmin */
     str_addf(&sql, "SELECT q.s, %s, ", it_pass_seed(&one));
-    if (same_lineage(k->d)) /* xmin has 32 bits: the nearest id before now that ends in them */
-        str_addf(
-            &sql,
-            "q.x::text::bigint >= 3 AND NOT pg_visible_in_snapshot((n.now - ((n.now - q.x::text::bigint) & 4294967295))::text::xid8, %s)",
-            pg_literal(cx, pg, k->d->left.snapshot));
-    else
+    if (same_lineage(k->d)) {
+        str_add(&sql, "NOT ");
+        it_written_by_sql(&sql, &k->d->right, "q.x", pg_literal(cx, pg, k->d->left.snapshot));
+    } else {
         str_add(&sql, "true");
+    }
     for (size_t i = 0; i < one.keys.n; i++)
         str_addf(&sql, ", q.k%zu::text", i + 1);
     for (size_t i = 0; i < one.columns.n; i++) {
@@ -88,11 +87,7 @@ static bool fetch_rows(struct look *k)
         str_add(&sql, ", ");
         it_pass_whole(&sql, half);
     }
-    struct str from = str_new(cx->arena);
-    it_pass_from(&from, &one, NULL, "");
-    /* The row source begins with " FROM"; the transaction counter joins it as one more row source in front. */
-    str_addf(&sql, " FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS now) n CROSS JOIN %s",
-             from.s + strlen(" FROM "));
+    it_pass_from(&sql, &one, NULL, "");
     str_add(&sql, " ORDER BY q.s");
     return pg_query(cx, pg, &k->rows, sql.s, 0, NULL);
 }
@@ -420,12 +415,49 @@ static void findings(struct it_diff *d, struct it_pair *p, const struct tally *t
     d->report->at_least = d->report->at_least || t->uncertain;
 }
 
+/* Where rows may be inserted: are all rows of the certificate still there, as they were? Those that its snapshot shows are digested once more, by
+ * themselves. Chunks in which they equal the certificate's need no further question, however many rows came. */
+static bool subtract_inserts(struct it_diff *d, struct it_pair *p)
+{
+    struct it_pass old = p->right_pass;
+    const struct it_chunks *l = &p->left->chunks, *now = &p->right_pass.chunks;
+    size_t kept = 0, all = p->n_unequal;
+    long long came = 0;
+
+    if (!(p->live & LIVE_INSERTS) || !same_lineage(d))
+        return true;
+    old.only = p->unequal;
+    old.n_only = all;
+    old.xids = NULL;
+    old.as_of = d->left.snapshot;
+    it_pass_queue(&old, d->o->slice_bytes);
+    if (!pg_pool_run(d->cx, d->right.pool))
+        return false;
+    for (size_t i = 0; i < all && !p->right->skip; i++) {
+        const struct it_chunk *a = it_chunks_find(l, p->unequal[i]), *b = it_chunks_find(now, p->unequal[i]);
+        if (it_chunk_equal(p, l, a, p->left_digest, &old.chunks, it_chunks_find(&old.chunks, p->unequal[i]), NULL))
+            came += (long long)(b ? b->rows : 0) - (long long)(a ? a->rows : 0);
+        else
+            p->unequal[kept++] = p->unequal[i];
+    }
+    p->n_unequal = kept;
+    p->line.inserted += came;
+    if (kept < all)
+        it_proof(
+            d->cx, d->report,
+            "%s: in %zu differing chunks all of the certificate's rows are still there as they were, beside %lld new ones",
+            p->left->object, all - kept, came);
+    return true;
+}
+
 bool it_evidence(struct it_diff *d, struct it_pair *p)
 {
     struct tally t = {.extra = 0};
 
     if (p->live & LIVE_ALL)
         return true;
+    if (!subtract_inserts(d, p))
+        return false;
     for (size_t i = 0; i < p->n_unequal; i++) {
         struct look k = {.d = d, .p = p, .id = p->unequal[i]};
         const char *where = it_chunk_text(d->cx->arena, &p->left->geometry, &p->left->key, k.id);

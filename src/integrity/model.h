@@ -204,7 +204,8 @@ struct it_pass {
     const struct it_geometry *geometry;
     struct it_column_list keys, columns; /* this side's names and types, with the family to use */
     bool strong;
-    const char *xids;    /* '{1,2}' when touched rows are counted, else NULL */
+    const char *xids;  /* '{1,2}' when touched rows are counted, else NULL */
+    const char *as_of; /* only row versions that this snapshot (of pg_current_snapshot()) shows as written; NULL: all */
     const int64_t *only; /* restrict to these chunks, sorted; NULL: all */
     size_t n_only;
     struct it_chunks chunks;
@@ -217,6 +218,8 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
 void it_pass_queue(struct it_pass *p, long long slice_bytes);
 /* FROM … of a query in which q.s is the seed, q.kN and q.cN the columns, restricted to p->only. */
 void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf *leaf, const char *where);
+/* SQL: did a transaction that the snapshot (a literal) shows as ended write the row version? */
+void it_written_by_sql(struct str *sql, const struct it_side *side, const char *xmin, const char *snapshot);
 /* The chunk's expression over the row source. */
 void it_pass_chunk(struct str *sql, const struct it_pass *p);
 /* Hash of column i, and the seed, over the row source. */

@@ -1,4 +1,5 @@
 /* pass.c - one pass over a table: the statement, its slices, and the digests that come back; see model.h and integrity.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "model.h"
@@ -153,10 +154,18 @@ void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf
         strong_row(sql, p);
     str_addf(sql, " FROM %s%s t", whole ? "" : "ONLY ",
              pg_qualified(p->cx, pg, leaf ? leaf->schema : p->table->schema, leaf ? leaf->name : p->table->name));
-    if (*where)
+    const char *joint = "WHERE";
+    if (*where) {
         str_addf(sql, " WHERE %s", where);
+        joint = "AND";
+    }
+    if (p->as_of) {
+        str_addf(sql, " %s ", joint);
+        it_written_by_sql(sql, p->side, "t.xmin", pg_literal(p->cx, pg, p->as_of));
+        joint = "AND";
+    }
     if (index)
-        str_addf(sql, " %s %s BETWEEN r.lo AND r.hi", *where ? "AND" : "WHERE", column_ref(p, p->keys.at[0].name));
+        str_addf(sql, " %s %s BETWEEN r.lo AND r.hi", joint, column_ref(p, p->keys.at[0].name));
     /* OFFSET 0 keeps the subquery apart, so that the seed is computed once a row and not once a column. */
     str_add(sql, index || p->strong || p->geometry->kind != KEY_RANGE ? " OFFSET 0) q" : ") q");
     if (p->only && !index) {
@@ -167,6 +176,18 @@ void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf
             str_addf(sql, "%s%lld", i ? "," : "", (long long)p->only[i]);
         str_add(sql, "}'::bigint[])");
     }
+}
+
+void it_written_by_sql(struct str *sql, const struct it_side *side, const char *xmin, const char *snapshot)
+{
+    const char *colon = strchr(side->snapshot, ':'); /* "xmin:xmax:…" */
+    unsigned long long now = colon ? strtoull(colon + 1, NULL, 10) : 0;
+
+    /* xmin has 32 bits: the nearest id up to now that ends in them. Below 3 are the server's own. */
+    str_addf(
+        sql,
+        "(%s::text::bigint < 3 OR pg_visible_in_snapshot((%llu - ((%llu - %s::text::bigint) & 4294967295))::text::xid8, %s))",
+        xmin, now, now, xmin, snapshot);
 }
 
 void it_pass_chunk(struct str *sql, const struct it_pass *p)
