@@ -185,12 +185,12 @@ static bool same_hashes(struct it_diff *d, const struct it_side *l, const struct
     return true;
 }
 
-static bool encodings_agree(struct it_diff *d)
+static bool encodings_agree(struct it_diff *d, const struct it_side *other)
 {
-    if (text_equal(d->left.id.encoding, d->right.id.encoding))
+    if (text_equal(d->left.id.encoding, other->id.encoding))
         return true;
     fail(d->cx, E_INCONCLUSIVE, "the %s is encoded in %s and the %s in %s: digests of text are over the server's bytes",
-         d->left.role, d->left.id.encoding, d->right.role, d->right.id.encoding);
+         d->left.role, d->left.id.encoding, other->role, other->id.encoding);
     return false;
 }
 
@@ -287,9 +287,10 @@ static bool open_sides(struct it_diff *d, const char *certificate, const struct 
     }
     if (left && !it_side_open(d->cx, certificate ? &d->witness : &d->left, left, "source", o))
         return false;
-    return it_side_open(d->cx, &d->right, right, "database", o) && same_hashes(d, &d->left, &d->right) &&
-           encodings_agree(d) && aggregate_possible(d, o) && two_databases(d) && transactions_visible(d) &&
-           (!d->witness.pool || same_hashes(d, &d->left, &d->witness));
+    return it_side_open(d->cx, &d->right, right, "database", o) && encodings_agree(d, &d->right) &&
+           (!d->witness.pool || encodings_agree(d, &d->witness)) && same_hashes(d, &d->left, &d->right) &&
+           (!d->witness.pool || same_hashes(d, &d->left, &d->witness)) && aggregate_possible(d, o) &&
+           two_databases(d) && transactions_visible(d);
 }
 
 static bool run_passes(struct it_diff *d)

@@ -150,9 +150,12 @@ static bool values(struct merge *m, int side, const struct pg_rows *rows, int ro
     str_add(&sql, "SELECT ");
     for (size_t c = 0; c < p->columns.n; c++)
         if (!which || which[c])
-            str_addf(&sql, "%st.%s::text", n++ ? ", " : "", pg_ident(cx, pg, p->columns.at[c].name));
-    str_addf(&sql, "%s FROM %s%s t WHERE ", n ? "" : "1", *p->table->kind == 'p' ? "" : "ONLY ",
-             pg_qualified(cx, pg, p->table->schema, p->table->name));
+            str_addf(&sql, "%sleft(t.%s::text, %d)", n++ ? ", " : "", pg_ident(cx, pg, p->columns.at[c].name),
+                     SHOWN_VALUE + 1);
+    struct str_list names = {.n = 0};
+    for (size_t c = 0; c < m->keys + p->columns.n; c++)
+        *VEC_PUSH(cx->arena, &names) = c < m->keys ? p->keys.at[c].name : p->columns.at[c - m->keys].name;
+    str_addf(&sql, "%s FROM %s t WHERE ", n ? "" : "1", it_rows_of(cx, pg, p->table, &names));
     for (size_t k = 0; k < m->keys; k++) { /* other types' operators are out of sight, and may be anybody's */
         bool built_in = *p->keys.at[k].base && *m->pass[1 - side]->keys.at[k].base;
         str_addf(&sql, "%st.%s%s = %s", k ? " AND " : "", pg_ident(cx, pg, p->keys.at[k].name),

@@ -543,8 +543,7 @@ bool it_added_columns(struct it_diff *d)
         str_add(&sql, "SELECT count(*)");
         for (size_t c = 0; c < p->added.n; c++)
             str_addf(&sql, ", count(%s)", pg_ident(cx, pg, p->added.at[c]));
-        str_addf(&sql, " FROM %s%s", *p->right->kind == 'p' ? "" : "ONLY ",
-                 pg_qualified(cx, pg, p->right->schema, p->right->name));
+        str_addf(&sql, " FROM %s t", it_rows_of(cx, pg, p->right, &p->added));
         PG_ROWS_AUTO rows = {.n = 0};
         if (!pg_query(cx, pg, &rows, sql.s, 0, NULL))
             return false;

@@ -292,3 +292,76 @@ def test_many_declared_inserts_beside_rows_that_did_not_change(dbstep, server, p
         server.sql(damage, a)
         run = dbstep("integrity-diff", **inputs)
         assert run.outputs["verdict"] != "pass" and ("range-uncovered", f"public.{table}") in codes(run), run
+
+
+# ---- surroundings ----
+
+
+def test_foreign_partitions_are_left_out_everywhere(pair):
+    """A foreign partition's rows are another server's; that server cannot even be asked here."""
+    _, _, compare = pair("CREATE FOREIGN DATA WRAPPER nobody; CREATE SERVER nowhere FOREIGN DATA WRAPPER nobody; CREATE TABLE p (id int, v text) PARTITION BY RANGE (id); "
+                         "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (1000); CREATE TABLE p2 (v text, id int); ALTER TABLE p ATTACH PARTITION p2 FOR VALUES FROM (1000) TO (3000); "
+                         "CREATE FOREIGN TABLE p3 PARTITION OF p FOR VALUES FROM (3000) TO (4000) SERVER nowhere; INSERT INTO p1 SELECT i, 'v' FROM generate_series(1, 999) i; "
+                         "INSERT INTO p2 SELECT 'v', i FROM generate_series(1000, 2000) i", "UPDATE p2 SET v = 'bad' WHERE id = 1500; ALTER TABLE p ADD c int")
+    certificate, live = compare(expected_changes=["add column p.c"], show_values=True)
+    assert codes(certificate) == [("range-differs", "public.p")] and codes(live) == [("rows-extra", "public.p"), ("rows-missing", "public.p")], (certificate, live)
+    for run in (certificate, live):
+        assert any("p3 is a foreign table" in u for u in run.result["uncovered"]) and run.outputs["rows_compared"] == "2000"
+
+
+def test_settings_of_the_role_do_not_matter(dbstep, server, pair, tmp_path):
+    a, b, _ = pair("CREATE SCHEMA hostile; CREATE FUNCTION hostile.hashint4extended(int, bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 1::bigint'; "
+                   "CREATE TABLE hostile.pg_class (oid int); GRANT USAGE ON SCHEMA hostile TO public; GRANT SELECT ON ALL TABLES IN SCHEMA hostile TO public; "
+                   "CREATE TABLE t (id int PRIMARY KEY CHECK (id <> 0), f float8, m money, ts timestamptz, i interval, x xml, a int[], n numeric); "
+                   "INSERT INTO t VALUES (1, 0.1, 12.34::numeric::money, '2026-01-01', '1 mon', 'a', '{1,NULL}', 1.50); GRANT SELECT ON t TO public")
+    server.sql("DROP ROLE IF EXISTS odd; CREATE ROLE odd LOGIN")
+    for name, value in {"standard_conforming_strings": "off", "quote_all_identifiers": "on", "transform_null_equals": "on", "array_nulls": "off", "xmloption": "document",
+                        "search_path": "hostile", "client_encoding": "LATIN1", "DateStyle": "German", "extra_float_digits": "-5", "TimeZone": "Asia/Tokyo", "IntervalStyle": "iso_8601",
+                        "bytea_output": "escape", "default_transaction_isolation": "serializable", "row_security": "on", "enable_seqscan": "off"}.items():
+        server.sql(f"ALTER ROLE odd SET {name} = '{value}'")
+    run = dbstep("integrity-diff", db_url=server.url(b, user="odd"), baseline=tmp_path / "adv_0_a.json")
+    assert run.status == 0 and not codes(run) and run.outputs["rows_compared"] == "1", run
+    server.sql("UPDATE t SET f = 0.10000000000000002, id = 2", b)
+    run = dbstep("integrity-diff", db_url=server.url(b, user="odd"), source_db_url=server.url(a))
+    assert codes(run) == [("rows-extra", "public.t"), ("rows-missing", "public.t")], run
+
+
+def test_other_encodings_are_refused(dbstep, server, tmp_path):
+    for name, encoding in (("adv_utf8", "UTF8"), ("adv_latin1", "LATIN1"), ("adv_ascii", "SQL_ASCII")):
+        server.sql(f"DROP DATABASE IF EXISTS {name}")
+        server.sql(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+        server.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')", name)
+    assert dbstep("integrity-baseline", db_url=server.url("adv_utf8"), certificate=tmp_path / "u.json").status == 0
+    for name in ("adv_latin1", "adv_ascii"):
+        run = dbstep("integrity-diff", db_url=server.url(name), baseline=tmp_path / "u.json")
+        assert run.status == 3 and "encoded in UTF8" in run.out + run.err, run
+        run = dbstep("integrity-diff", db_url=server.url("adv_utf8"), baseline=tmp_path / "u.json", source_db_url=server.url(name))
+        assert run.status == 3 and "source" in run.out + run.err, run
+
+
+def test_long_values_are_cut_on_the_server(pair):
+    _, _, compare = pair("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, repeat('ü', 1000000))", "UPDATE t SET v = v || 'x'")
+    run = list(compare(show_values=True))[1]
+    assert named(run)[0]["before"] == "v=" + "ü" * 40 + "…", run
+
+
+def test_a_certificate_beyond_the_file_size_limit(dbstep, server, pair, tmp_path):
+    import subprocess
+    from conftest import BINARY, environment
+    a, _, _ = pair("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 5000) i")
+    p = subprocess.run(["/bin/sh", "-c", f"ulimit -f 1; exec '{BINARY}' integrity-baseline"], capture_output=True, text=True,
+                       env=environment({"db_url": server.url(a), "chunk_rows": 16, "certificate": tmp_path / "full.json"}, "plain", tmp_path / "limited"))
+    assert p.returncode > 0 and "full.json" in p.stdout + p.stderr and not (tmp_path / "full.json").exists(), p
+
+
+def test_interrupted_while_rows_are_named(dbstep_start, server, pair):
+    import signal
+    from conftest import wait_until
+    a, b, _ = pair("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, repeat('x', 50) FROM generate_series(1, 400000) i", "UPDATE t SET v = 'y'", certify=False)
+    p = dbstep_start("integrity-diff", db_url=server.url(b), source_db_url=server.url(a))
+    busy = "SELECT 1 FROM pg_stat_activity WHERE datname = ANY (%s) AND pid <> pg_backend_pid()"
+    wait_until(lambda: server.sql(busy + " AND query LIKE 'FETCH%%'", params=([a, b],)), what="the cursors")
+    p.send_signal(signal.SIGTERM)
+    out, err = p.communicate(timeout=60)
+    assert p.returncode == 40, (out, err)
+    wait_until(lambda: not server.sql(busy, params=([a, b],)), what="the sessions' end")
