@@ -237,8 +237,8 @@ static bool transactions_visible(struct it_diff *d)
     }
     it_uncovered(
         d->cx, d->report,
-        "rows written in a savepoint or a block with EXCEPTION carry a transaction id of their own, and cannot be told to be the "
-        "deployment's");
+        "rows that the deployment wrote in a savepoint or a block with EXCEPTION, or that the application has written since, carry other "
+        "transaction ids: they are not among those counted as the deployment's");
     return true;
 }
 
