@@ -26,25 +26,28 @@ static void settle(struct result *r, struct ctx *cx, bool ran, const struct inpu
         err_hint(cx, "please report this with the stage's inputs (without secrets)");
         ran = false;
     }
+    /* A failure that was recorded and then overlooked must not end in a verdict. */
+    ran = ran && cx->err.code == E_OK;
     if (!ran) {
         if (cx->err.code == E_OK)
             fail(cx, E_INTERNAL, "defect: the stage failed without saying why");
         r->error = &cx->err;
-        r->verdict = VERDICT_ERROR;
+        r->verdict = cx->err.code == E_INCONCLUSIVE ? VERDICT_INCONCLUSIVE : VERDICT_ERROR;
         r->exit_status = err_exit_status(cx->err.code);
         if (!*r->summary)
             result_summary(r, "%s", cx->err.message);
         return;
     }
-    bool gate = result_count_findings(r, fail_on) > 0 || (r->verdict == VERDICT_FAIL && !r->findings.n);
+    /* fail_on decides about the exit status; an error among the findings is no pass, whatever it says. */
+    enum severity bar = fail_on == SEV_NEVER ? SEV_ERROR : fail_on;
+    if (r->verdict == VERDICT_PASS && result_count_findings(r, bar))
+        r->verdict = VERDICT_FAIL;
     if (fail_on == SEV_NEVER)
         return;
-    if (gate && r->verdict == VERDICT_PASS)
-        r->verdict = VERDICT_FAIL;
-    if (gate || r->verdict == VERDICT_INCONCLUSIVE)
-        r->exit_status = err_exit_status(gate ? E_GATE : E_INCONCLUSIVE);
-    if (r->verdict == VERDICT_ERROR && !r->exit_status)
-        r->exit_status = err_exit_status(E_INTERNAL);
+    if (r->verdict == VERDICT_FAIL || result_count_findings(r, bar))
+        r->exit_status = err_exit_status(E_GATE);
+    else if (r->verdict == VERDICT_INCONCLUSIVE)
+        r->exit_status = err_exit_status(E_INCONCLUSIVE);
 }
 
 static void set_common_outputs(struct result *r, const struct common_config *common)

@@ -2,7 +2,7 @@
  *
  * A run owns one arena; whatever is allocated in it lives until the arena is freed or reset to a mark that was
  * taken before. Nothing is freed singly. Allocation never fails to its caller: when the system has no memory left,
- * the process ends with a message and status 15 (arena_set_exhausted() lets a test or main replace that).
+ * the process ends with a message and status 15 (E_CAPACITY's).
  *
  * Under AddressSanitizer every allocation is a malloc of its own, so that overruns and use after reset are seen.
  */

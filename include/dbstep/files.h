@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "dbstep/ctx.h"
 #include "dbstep/vec.h"
@@ -15,19 +16,20 @@ bool file_read(struct ctx *cx, const char *path, size_t max, char **content, siz
 bool file_write_atomic(struct ctx *cx, const char *path, const char *content, size_t len);
 /* The same, on disk when it returns (fsync of file and folder): for evidence and marks that a later run relies on. */
 bool file_write_durable(struct ctx *cx, const char *path, const char *content, size_t len);
-/* Append in one write (O_APPEND); a short write is an error. Creates the file. */
-bool file_append(struct ctx *cx, const char *path, const char *content, size_t len);
+/* As file_write_atomic(), readable by nobody else at any moment (0600); the others' modes follow the umask. */
+bool file_write_private(struct ctx *cx, const char *path, const char *content, size_t len);
 
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 bool dir_make(struct ctx *cx, const char *path); /* with its parents; existing is fine */
-bool dir_is_empty(const char *path);             /* true also when it does not exist; "lost+found" does not count */
 /* Names (no path) in byte order; dot files are skipped. Fails when it cannot be read. */
 bool dir_list(struct ctx *cx, const char *path, struct str_list *names);
 /* Remove what is in a folder, not the folder; symbolic links are removed, never followed. */
 bool dir_clear(struct ctx *cx, const char *path);
 /* A file that can be made and removed there proves that results can be written. */
 bool dir_check_writable(struct ctx *cx, const char *path);
+/* "UID" or "UID:GID" in decimal; the group is the user's number unless given. False when it is neither. */
+bool owner_parse(const char *text, uid_t *uid, gid_t *gid);
 char *path_join(struct arena *a, const char *folder, const char *name);
 const char *path_base(const char *path);
 

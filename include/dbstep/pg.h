@@ -54,19 +54,15 @@ static inline void pg_close_ptr(struct pg **pg)
 }
 #define PG_AUTO __attribute__((cleanup(pg_close_ptr))) struct pg *
 
-int pg_version(const struct pg *pg);      /* 150020 */
-const char *pg_name(const struct pg *pg); /* database name */
+int pg_version(const struct pg *pg); /* 150020 */
 const char *pg_user(const struct pg *pg);
 const char *pg_where(const struct pg *pg); /* "production bbq at db.example:5432" for messages; no secret */
 int pg_backend_pid(const struct pg *pg);
 const char *pg_setting(const struct pg *pg, const char *name); /* reported parameter (PQparameterStatus), or NULL */
 bool pg_alive(const struct pg *pg);                            /* false after the connection broke */
-/* Was the last failure a connection lost while a statement was under way? Then its outcome is unknown. */
-bool pg_lost_midway(const struct pg *pg);
 bool pg_in_transaction(const struct pg *pg);
-/* Of the last failed statement: 1-based character at which the server saw the fault (0: unknown), and its PL/pgSQL context. */
+/* Of the last failed statement: 1-based character at which the server saw the fault (0: unknown). */
 int pg_error_position(const struct pg *pg);
-const char *pg_error_context(const struct pg *pg); /* "" when there is none */
 
 /* ---- results ---- */
 
@@ -84,7 +80,6 @@ const char *pg_text(const struct pg_rows *rows, int row, int column); /* "" for 
 bool pg_null(const struct pg_rows *rows, int row, int column);
 long long pg_int(const struct pg_rows *rows, int row, int column); /* 0 for NULL */
 bool pg_bool(const struct pg_rows *rows, int row, int column);     /* 't' */
-double pg_double(const struct pg_rows *rows, int row, int column);
 const char *pg_column_name(const struct pg_rows *rows, int column);
 int pg_column_index(const struct pg_rows *rows, const char *name); /* -1 */
 
@@ -102,29 +97,19 @@ bool pg_query_text(struct ctx *cx, struct pg *pg, const char **out, const char *
 bool pg_query_int(struct ctx *cx, struct pg *pg, long long *out, const char *sql, int n_params,
                   const char *const *params);
 
-/* Rows as they come, never all in memory: the callback gets batches; false from it stops (cancels) the query. */
-typedef bool (*pg_row_fn)(void *user, const struct pg_rows *batch);
-bool pg_each(struct ctx *cx, struct pg *pg, const char *sql, int n_params, const char *const *params, pg_row_fn fn,
-             void *user);
-
 /* Several statements in one round trip (libpq pipeline mode), each with its own text, no parameters. Stops at the first failure;
  * *failed is then its index, else n. */
 bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n, size_t *failed);
 
-/* A COPY … TO STDOUT or a replication command that answers with COPY data: start, then chunks until *data is NULL.
- * A chunk is valid until the next call. */
-bool pg_copy_out(struct ctx *cx, struct pg *pg, const char *sql);
-bool pg_copy_next(struct ctx *cx, struct pg *pg, const char **data, size_t *n);
 /* Replication commands answer with several results in a row; this takes the next one (rows or end of command). *more is
  * false when the command is over. A result in COPY mode is read with pg_copy_next until its end, then pg_next_result goes on. */
 bool pg_next_result(struct ctx *cx, struct pg *pg, struct pg_rows *rows, bool *copy, bool *more);
 bool pg_send(struct ctx *cx, struct pg *pg, const char *sql); /* start a command whose results pg_next_result takes */
+/* The next chunk of a result in COPY mode; *data is NULL at its end. A chunk is valid until the next call. */
+bool pg_copy_next(struct ctx *cx, struct pg *pg, const char **data, size_t *n);
 
-/* Ask the server to cancel what runs on this connection; used on SIGTERM and deadlines. */
+/* Ask the server to cancel what runs on this connection; used on SIGTERM and deadlines. Takes a few seconds at the most. */
 void pg_cancel(struct pg *pg);
-
-/* Notices go to the log; a callback sees them too (severity, text), e.g. to count warnings. */
-void pg_on_notice(struct pg *pg, void (*fn)(void *user, const char *severity, const char *text), void *user);
 
 /* ---- building SQL; quoting is libpq's ---- */
 

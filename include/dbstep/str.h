@@ -40,6 +40,8 @@ char *text_trim(struct arena *a, const char *s);
 char *text_lower(struct arena *a, const char *s); /* ASCII only */
 char *text_upper(struct arena *a, const char *s);
 char *text_replace(struct arena *a, const char *s, const char *from, const char *to);
+/* Bytes of the well-formed UTF-8 sequence at s (terminated text); 0: overlong, a surrogate, cut short or no start of one. */
+size_t text_utf8_sequence(const char *s);
 /* Length <= max of the longest prefix that does not cut a UTF-8 sequence. */
 size_t text_utf8_prefix(const char *s, size_t len, size_t max);
 /* Levenshtein distance, for "did you mean"; inputs over 64 bytes count as far apart. */

@@ -9,12 +9,6 @@
 #include "dbstep/str.h"
 #include "tree.h"
 
-/* Passwords may stand in these files. */
-static bool write_private(struct ctx *cx, const char *path, const char *content, size_t len)
-{
-    return file_write_atomic(cx, path, content, len) && tree_set_mode(cx, path, 0600);
-}
-
 struct setting {
     const char *name, *value;
     int since; /* server version */
@@ -112,7 +106,7 @@ bool neutral_apply(struct ctx *cx, const struct clone_request *q, struct clone_r
     }
     if (!add_users_settings(cx, q, &out))
         return false;
-    return out.len == before || write_private(cx, path, out.s, out.len);
+    return out.len == before || file_write_private(cx, path, out.s, out.len);
 }
 
 bool neutral_write_config(struct ctx *cx, struct clone_report *r, const char *data_dir, const struct neutral_facts *f,
@@ -131,7 +125,7 @@ bool neutral_write_config(struct ctx *cx, struct clone_report *r, const char *da
             if (!text_empty(settings[i].value))
                 add_setting(&s, settings[i].name, settings[i].value);
         str_add(&s, "listen_addresses = '*'\n");
-        if (!write_private(cx, path_join(cx->arena, data_dir, "postgresql.conf"), s.s, s.len))
+        if (!file_write_private(cx, path_join(cx->arena, data_dir, "postgresql.conf"), s.s, s.len))
             return false;
     }
     if (hba_missing) {
@@ -139,7 +133,7 @@ bool neutral_write_config(struct ctx *cx, struct clone_report *r, const char *da
         static const char hba[] = "# The source keeps its own pg_hba.conf outside its data directory.\n"
                                   "local all all peer\n"
                                   "host all all all md5\n";
-        if (!write_private(cx, path_join(cx->arena, data_dir, "pg_hba.conf"), hba, sizeof hba - 1))
+        if (!file_write_private(cx, path_join(cx->arena, data_dir, "pg_hba.conf"), hba, sizeof hba - 1))
             return false;
     }
     if (config_missing || hba_missing) {

@@ -96,14 +96,8 @@ static bool read_owner(struct ctx *cx, const struct clone_request *q, struct tar
     t->uid = (uid_t)-1;
     t->gid = (gid_t)-1;
     if (!text_empty(q->target_owner)) {
-        char *end;
-        unsigned long uid = strtoul(q->target_owner, &end, 10), gid = uid;
-        if (*end == ':')
-            gid = strtoul(end + 1, &end, 10);
-        if (*end || end == q->target_owner)
+        if (!owner_parse(q->target_owner, &t->uid, &t->gid))
             return fail(cx, E_INPUT, "target_owner must be UID or UID:GID, not '%s'", q->target_owner);
-        t->uid = (uid_t)uid;
-        t->gid = (gid_t)gid;
     } else if (geteuid() == 0) {
         /* No server runs as root; the owner of the nearest folder that is not root's is the best guess. */
         const char *near = t->dir;

@@ -262,7 +262,7 @@ static bool create_alone(struct job *j, enum clone_strategy strategy)
             cx->err = why;
             cx->err.code = E_LOCKED;
             snprintf(cx->err.hint, sizeof cx->err.hint,
-                     "somebody was connected for a moment: run again, or set connections: wait or terminate");
+                     "somebody was connected for a moment: run again, or set sessions: wait or terminate");
         }
         return false;
     }

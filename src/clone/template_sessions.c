@@ -68,7 +68,7 @@ static bool name_them(struct ctx *cx, enum err_code code, const char *database, 
     err_detail(cx, "%s", who);
     err_hint(
         cx,
-        "stop them, or set connections: wait (until they are gone) or connections: terminate (end them, and keep new ones out during the copy); "
+        "stop them, or set sessions: wait (until they are gone) or sessions: terminate (end them, and keep new ones out during the copy); "
         "a base backup (provider: basebackup) leaves sessions alone");
     return false;
 }

@@ -72,11 +72,13 @@ bool tree_vacant(struct ctx *cx, const char *path, const char *const *apart_from
     *vacant = true;
     if (!d)
         return tree_fail(cx, "read the folder", path);
+    errno = 0; /* readdir() tells an error from the end only by it */
     while (*vacant && (e = readdir(d)))
         if (!is_dot(e->d_name) && !named(e->d_name, apart_from))
             *vacant = false;
+    bool ok = !*vacant || !errno || tree_fail(cx, "read the folder", path);
     closedir(d);
-    return true;
+    return ok;
 }
 
 /* Takes over fd. */

@@ -5,30 +5,13 @@
 
 #include "dbstep/json.h"
 
-/* Length of the valid UTF-8 sequence at s, 0 when it is none (overlong, surrogate, cut short). */
-static size_t utf8_sequence(const unsigned char *s)
-{
-    size_t n = s[0] < 0x80                   ? 1
-               : s[0] >= 0xC2 && s[0] < 0xE0 ? 2
-               : (s[0] & 0xF0) == 0xE0       ? 3
-               : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
-                                             : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) ||
-        (s[0] == 0xF4 && s[1] > 0x8F))
-        return 0;
-    return n;
-}
-
 static void add_quoted(struct json_writer *w, const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
 
     str_addc(w->out, '"');
     while (*s) {
-        size_t n = utf8_sequence(s);
+        size_t n = text_utf8_sequence((const char *)s);
         if (!n) {
             str_add(w->out, "\xEF\xBF\xBD");
             s++;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dbstep/json.h"
 #include "dbstep/str.h"
 
 enum { SHORTEST = 3 };
@@ -46,32 +47,42 @@ static bool unreserved(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-_.~", c);
 }
 
+static void add_percent(struct arena *a, const char *s, size_t len, const char *digits)
+{
+    struct str out = str_new(a);
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (unreserved(s[i])) {
+            str_addc(&out, s[i]);
+        } else {
+            str_addc(&out, '%');
+            str_addc(&out, digits[c >> 4]);
+            str_addc(&out, digits[c & 15]);
+        }
+    }
+    add_form(out.s, out.len);
+}
+
+static void add_json(struct arena *a, const char *text, bool host_safe)
+{
+    struct str out = str_new(a);
+    struct json_writer w = json_writer(&out);
+    w.host_safe = host_safe;
+    json_string(&w, NULL, text);
+    add_form(out.s + 1, out.len - 2); /* without its quotes */
+}
+
 /* The forms in which a secret could turn up: as it is, percent-encoded in a URI, escaped in JSON (also host-safe). */
 static void add_line(const char *s, size_t len)
 {
     struct arena scratch = {0};
-    struct str percent = str_new(&scratch), escaped = str_new(&scratch), json = str_new(&scratch);
+    char *text = arena_strndup(&scratch, s, len);
 
-    for (size_t i = 0; i < len; i++) {
-        if (unreserved(s[i]))
-            str_addc(&percent, s[i]);
-        else
-            str_addf(&percent, "%%%02X", (unsigned char)s[i]);
-        if (s[i] == '"' || s[i] == '\\') {
-            str_addc(&escaped, '\\');
-            str_addc(&json, '\\');
-        }
-        str_addc(&json, s[i]);
-        if (s[i] == '#' || s[i] == '$')
-            str_addf(&escaped, "\\u%04x", (unsigned)(unsigned char)s[i]);
-        else
-            str_addc(&escaped, s[i]);
-    }
     add_form(s, len);
-    add_form(percent.s, percent.len);
-    add_form(text_lower(&scratch, percent.s), percent.len);
-    add_form(json.s, json.len);
-    add_form(escaped.s, escaped.len);
+    add_percent(&scratch, s, len, "0123456789ABCDEF");
+    add_percent(&scratch, s, len, "0123456789abcdef");
+    add_json(&scratch, text, false);
+    add_json(&scratch, text, true);
     arena_free(&scratch);
 }
 
@@ -145,30 +156,26 @@ static void add_decoded(struct arena *a, const char *s, size_t len)
 /* The value of each keyword that names a password, in "key = 'va\'lue'" or "?key=value&" form. */
 static void add_keyword_values(struct arena *a, const char *s, bool uri)
 {
-    static const char *const keys[] = {"password", "sslpassword", "passfile"};
-    for (size_t k = 0; k < 2; k++) {
-        for (const char *hit = s; (hit = strstr(hit, keys[k])); hit++) {
-            const char *p = hit + strlen(keys[k]);
-            while (*p == ' ')
-                p++;
-            if (*p != '=')
-                continue;
-            p++;
-            if (uri) {
-                add_decoded(a, p, strcspn(p, "&"));
-                continue;
-            }
-            while (*p == ' ')
-                p++;
-            struct str value = str_new(a);
-            bool quoted = *p == '\'';
-            for (p += quoted; *p && (quoted ? *p != '\'' : *p != ' '); p++) {
-                if (*p == '\\' && p[1])
-                    p++;
-                str_addc(&value, *p);
-            }
-            redact_add(value.s);
+    static const char key[] = "password"; /* and so sslpassword */
+    for (const char *hit = s; (hit = strstr(hit, key)); hit++) {
+        const char *p = hit + strlen(key);
+        p += strspn(p, " \t\r\n");
+        if (*p != '=')
+            continue;
+        p++;
+        if (uri) {
+            add_decoded(a, p, strcspn(p, "&"));
+            continue;
         }
+        p += strspn(p, " \t\r\n");
+        struct str value = str_new(a);
+        bool quoted = *p == '\'';
+        for (p += quoted; *p && (quoted ? *p != '\'' : !strchr(" \t\r\n", *p)); p++) {
+            if (*p == '\\' && p[1])
+                p++;
+            str_addc(&value, *p);
+        }
+        redact_add(value.s);
     }
 }
 

@@ -106,16 +106,32 @@ static const char *folder_of(struct arena *a, const char *path)
     return !slash ? "." : slash == path ? "/" : arena_strndup(a, path, (size_t)(slash - path));
 }
 
-static bool write_and_rename(struct ctx *cx, const char *path, const char *content, size_t len, bool durable)
+/* mkostemp() gives 0600 whatever the umask is; results should be as readable as any other file that the user makes. */
+static mode_t usual_mode(void)
 {
+    mode_t mask = umask(0);
+    umask(mask);
+    return 0666 & ~mask;
+}
+
+enum { DURABLE = 1, PRIVATE = 2 };
+
+static bool write_and_rename(struct ctx *cx, const char *path, const char *content, size_t len, unsigned how)
+{
+    bool durable = how & DURABLE;
     const char *folder = folder_of(cx->arena, path);
     char *temporary = arena_printf(cx->arena, "%s/.%s.XXXXXX", folder, path_base(path));
     FD_AUTO fd = mkostemp(temporary, O_CLOEXEC);
 
     if (fd < 0)
         return fail_output(cx, "write", path);
-    if (fchmod(fd, 0644) != 0 || !write_whole(fd, content, len) || (durable && fsync(fd) != 0) ||
-        rename(temporary, path) != 0) {
+    bool ok = ((how & PRIVATE) || fchmod(fd, usual_mode()) == 0) && write_whole(fd, content, len) &&
+              (!durable || fsync(fd) == 0);
+    if (ok) {
+        ok = close(fd) == 0; /* network file systems may tell of a full disk only now */
+        fd = -1;
+    }
+    if (!ok || rename(temporary, path) != 0) {
         fail_output(cx, "write", path);
         unlink(temporary);
         return false;
@@ -128,20 +144,17 @@ static bool write_and_rename(struct ctx *cx, const char *path, const char *conte
 
 bool file_write_atomic(struct ctx *cx, const char *path, const char *content, size_t len)
 {
-    return write_and_rename(cx, path, content, len, false);
+    return write_and_rename(cx, path, content, len, 0);
+}
+
+bool file_write_private(struct ctx *cx, const char *path, const char *content, size_t len)
+{
+    return write_and_rename(cx, path, content, len, PRIVATE);
 }
 
 bool file_write_durable(struct ctx *cx, const char *path, const char *content, size_t len)
 {
-    return write_and_rename(cx, path, content, len, true);
-}
-
-bool file_append(struct ctx *cx, const char *path, const char *content, size_t len)
-{
-    FD_AUTO fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-    if (fd < 0 || !write_whole(fd, content, len))
-        return fail_output(cx, "write", path);
-    return true;
+    return write_and_rename(cx, path, content, len, DURABLE);
 }
 
 bool file_exists(const char *path)
@@ -179,17 +192,6 @@ static bool is_dots(const char *name)
     return text_equal(name, ".") || text_equal(name, "..");
 }
 
-bool dir_is_empty(const char *path)
-{
-    __attribute__((cleanup(close_dir))) DIR *d = opendir(path);
-    if (!d)
-        return errno == ENOENT;
-    for (struct dirent *e; (e = readdir(d));)
-        if (!is_dots(e->d_name) && !text_equal(e->d_name, "lost+found"))
-            return false;
-    return true;
-}
-
 static int by_bytes(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -201,9 +203,12 @@ bool dir_list(struct ctx *cx, const char *path, struct str_list *names)
     *names = (struct str_list){0};
     if (!d)
         return fail(cx, E_FILE, "cannot read the folder '%s': %s", path, strerror(errno));
-    for (struct dirent *e; (e = readdir(d));)
+    errno = 0; /* readdir() tells an error from the end only by it, and a list cut short would look complete */
+    for (const struct dirent *e; (e = readdir(d)); errno = 0)
         if (e->d_name[0] != '.')
             *VEC_PUSH(cx->arena, names) = arena_strdup(cx->arena, e->d_name);
+    if (errno)
+        return fail(cx, E_FILE, "cannot read the folder '%s': %s", path, strerror(errno));
     if (names->n)
         qsort(names->at, names->n, sizeof *names->at, by_bytes);
     return true;
@@ -220,7 +225,8 @@ static bool clear_at(struct ctx *cx, int fd, const char *path)
         return fail_output(cx, "clear the folder", path);
     }
     rewinddir(d);
-    for (struct dirent *e; (e = readdir(d));) {
+    errno = 0;
+    for (const struct dirent *e; (e = readdir(d)); errno = 0) {
         if (is_dots(e->d_name) || text_equal(e->d_name, "lost+found"))
             continue;
         if (unlinkat(fd, e->d_name, 0) == 0)
@@ -234,7 +240,7 @@ static bool clear_at(struct ctx *cx, int fd, const char *path)
             return cx->err.code != E_OK ? false : fail_output(cx, "remove", inner);
         arena_reset(cx->arena, mark);
     }
-    return true;
+    return !errno || fail_output(cx, "clear the folder", path);
 }
 
 bool dir_clear(struct ctx *cx, const char *path)
@@ -253,6 +259,27 @@ bool dir_check_writable(struct ctx *cx, const char *path)
         return fail_output(cx, "write into the folder", path);
     unlink(probe);
     return true;
+}
+
+bool owner_parse(const char *text, uid_t *uid, gid_t *gid)
+{
+    unsigned long ids[2] = {0};
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = strspn(text, "0123456789");
+        if (!n || n > 10)
+            return false;
+        ids[i] = strtoul(text, NULL, 10);
+        text += n;
+        if (ids[i] > 0xFFFFFFFEu) /* all ones means "as it is" to chown() */
+            return false;
+        if (i == 0 && !*text)
+            ids[++i] = ids[0];
+        else if (i == 0 && *text++ != ':')
+            return false;
+    }
+    *uid = (uid_t)ids[0];
+    *gid = (gid_t)ids[1];
+    return !*text;
 }
 
 char *path_join(struct arena *a, const char *folder, const char *name)

@@ -62,9 +62,7 @@ static bool ready(struct ctx *cx, struct pg *pg)
 {
     if (!pg_alive(pg))
         return fail(cx, E_UNREACHABLE, "the connection is gone (%s)", pg->where);
-    pg->lost_midway = false;
     pg->error_position = 0;
-    pg->error_context[0] = '\0';
     if (interrupted() || deadline_passed(cx->deadline))
         return ctx_alive(cx, arena_printf(cx->arena, "starting a statement (%s)", pg->where));
     return true;
@@ -121,11 +119,6 @@ bool pg_bool(const struct pg_rows *rows, int row, int column)
     return *pg_text(rows, row, column) == 't';
 }
 
-double pg_double(const struct pg_rows *rows, int row, int column)
-{
-    return strtod(pg_text(rows, row, column), NULL);
-}
-
 const char *pg_column_name(const struct pg_rows *rows, int column)
 {
     const char *name = PQfname(rows->handle, column);
@@ -147,6 +140,8 @@ static bool collect(struct ctx *cx, struct pg *pg, PGresult **keep)
 {
     bool ok = true;
     PGresult *res;
+    const char *chunk;
+    size_t n;
 
     for (;;) {
         if (!pg_get_result(cx, pg, &res))
@@ -167,12 +162,14 @@ static bool collect(struct ctx *cx, struct pg *pg, PGresult **keep)
             /* A COPY FROM STDIN has no data here; ending it with an error keeps the protocol going. */
             PQputCopyEnd(pg->conn, "dbstep has no data for COPY FROM STDIN");
             break;
-        case PGRES_COPY_OUT: {
-            char *chunk;
-            while (PQgetCopyData(pg->conn, &chunk, 0) > 0)
-                PQfreemem(chunk);
+        case PGRES_COPY_OUT:
+            do {
+                if (!pg_copy_next(cx, pg, &chunk, &n)) {
+                    PQclear(res);
+                    return false;
+                }
+            } while (chunk);
             break;
-        }
         default: pg_fail_result(cx, pg, res); ok = false;
         }
         PQclear(res);
@@ -235,41 +232,6 @@ bool pg_query_int(struct ctx *cx, struct pg *pg, long long *out, const char *sql
     return true;
 }
 
-bool pg_each(struct ctx *cx, struct pg *pg, const char *sql, int n_params, const char *const *params, pg_row_fn fn,
-             void *user)
-{
-    bool ok = true, stopped = false;
-
-    if (!ready(cx, pg) || !sent(cx, pg, PQsendQueryParams(pg->conn, sql, n_params, NULL, params, NULL, NULL, 0)))
-        return false;
-#ifdef LIBPQ_HAS_CHUNK_MODE
-    PQsetChunkedRowsMode(pg->conn, 256);
-#else
-    PQsetSingleRowMode(pg->conn);
-#endif
-    for (;;) {
-        PG_RESULT_AUTO res = NULL;
-        if (!pg_get_result(cx, pg, &res))
-            return false;
-        if (!res)
-            return ok;
-        ExecStatusType status = PQresultStatus(res);
-        if (stopped)
-            continue;
-        if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE || status == PGRES_NONFATAL_ERROR) {
-            pg_fail_result(cx, pg, res);
-            ok = false;
-        } else if (PQntuples(res) > 0) {
-            struct pg_rows batch;
-            pg_rows_take(&batch, res);
-            if (!fn(user, &batch)) {
-                stopped = true;
-                pg_cancel(pg);
-            }
-        }
-    }
-}
-
 bool pg_send(struct ctx *cx, struct pg *pg, const char *sql)
 {
     return ready(cx, pg) && sent(cx, pg, PQsendQuery(pg->conn, sql));
@@ -299,15 +261,6 @@ bool pg_next_result(struct ctx *cx, struct pg *pg, struct pg_rows *rows, bool *c
     }
     pg_rows_take(rows, res);
     return true;
-}
-
-bool pg_copy_out(struct ctx *cx, struct pg *pg, const char *sql)
-{
-    PG_ROWS_AUTO rows = {.handle = NULL};
-    bool copy, more;
-    if (!pg_send(cx, pg, sql) || !pg_next_result(cx, pg, &rows, &copy, &more))
-        return false;
-    return copy || fail(cx, E_INTERNAL, "not a COPY (%s): %.200s", pg->where, sql);
 }
 
 bool pg_copy_next(struct ctx *cx, struct pg *pg, const char **data, size_t *n)

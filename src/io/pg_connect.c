@@ -1,5 +1,7 @@
 /* pg_connect.c - from a target to a session; see pg.h. */
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@ enum {
     FIRST_PAUSE_MS = 100,
     LONGEST_PAUSE_MS = 5000,
     CONNECT_WAIT_MS = 30000,
+    CANCEL_MS = 3000,
     DRAIN_MS = 3000,
 };
 
@@ -208,8 +211,6 @@ static void on_notice(void *user, const PGresult *res)
     if (!text)
         return;
     log_at(text_equal(severity, "WARNING") ? LOG_WARNING : LOG_DEBUG, "%s: %s: %s", pg->where, severity, text);
-    if (pg->notice)
-        pg->notice(pg->notice_user, severity, text);
 }
 
 /* One attempt. On failure the error is recorded and *passing says whether to try again. */
@@ -311,7 +312,7 @@ void pg_close(struct pg *pg)
     if (!pg || !pg->conn)
         return;
     /* Leaving while a statement runs would let the server finish it without us. */
-    if (PQtransactionStatus(pg->conn) == PQTRANS_ACTIVE && PQstatus(pg->conn) == CONNECTION_OK)
+    if (!pg->deaf && PQtransactionStatus(pg->conn) == PQTRANS_ACTIVE && PQstatus(pg->conn) == CONNECTION_OK)
         pg_cancel(pg);
     PQfreemem(pg->chunk);
     pg->chunk = NULL;
@@ -319,28 +320,53 @@ void pg_close(struct pg *pg)
     pg->conn = NULL;
 }
 
-void pg_cancel(struct pg *pg)
+static void *send_cancel(void *request)
 {
     char why[256];
-    PGcancel *cancel = pg->conn ? PQgetCancel(pg->conn) : NULL;
-    if (cancel && !PQcancel(cancel, why, (int)sizeof why))
-        log_debug("cannot cancel on %s: %s", pg->where, why);
-    PQfreeCancel(cancel);
+    bool ok = PQcancel(request, why, (int)sizeof why);
+    PQfreeCancel(request);
+    return ok ? request : NULL; /* only whether it is NULL is looked at */
 }
 
-void pg_abandon(struct pg *pg)
+/* PQcancel() connects and then waits for the other side to hang up, without a limit: behind a stalled proxy or a broken network
+ * that would outlast the grace that a pod has after SIGTERM. So it waits in a thread, which is left alone when it is late. */
+void pg_cancel(struct pg *pg)
+{
+    PGcancel *request = pg->conn ? PQgetCancel(pg->conn) : NULL;
+    sigset_t all, before;
+    struct timespec until;
+    pthread_t thread;
+    void *ok = NULL;
+
+    if (!request)
+        return;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: signals are the main thread's */
+    int failed = pthread_create(&thread, NULL, send_cancel, request);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed) {
+        PQfreeCancel(request);
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += CANCEL_MS / 1000;
+    if (pthread_clockjoin_np(thread, &ok, CLOCK_MONOTONIC, &until) != 0)
+        pthread_detach(thread);
+    if (!ok)
+        log_debug("cannot cancel on %s", pg->where);
+}
+
+static bool drain(struct pg *pg)
 {
     struct deadline limit = deadline_in(DRAIN_MS);
     PGresult *res;
-
     bool pipeline = PQpipelineStatus(pg->conn) != PQ_PIPELINE_OFF, end = false;
 
-    pg_cancel(pg);
     while (PQstatus(pg->conn) == CONNECTION_OK && !deadline_passed(limit)) {
-        while (!PQisBusy(pg->conn)) {
+        while (!PQisBusy(pg->conn) && !deadline_passed(limit)) {
             if (!(res = PQgetResult(pg->conn))) {
                 if (!pipeline || end)
-                    return;
+                    return true;
                 end = true; /* in a pipeline each statement ends in NULL; two in a row are the end of all */
                 continue;
             }
@@ -349,20 +375,30 @@ void pg_abandon(struct pg *pg)
             end = false;
             if (s == PGRES_PIPELINE_SYNC) {
                 PQexitPipelineMode(pg->conn);
-                return;
+                return true;
             }
             if (s == PGRES_COPY_OUT || s == PGRES_COPY_BOTH) {
                 char *chunk;
-                while (PQgetCopyData(pg->conn, &chunk, 1) > 0)
+                int got;
+                while ((got = PQgetCopyData(pg->conn, &chunk, 1)) > 0)
                     PQfreemem(chunk);
-                break;
+                if (got == 0)
+                    break; /* more is to come */
             }
         }
         struct pollfd fd = {.fd = PQsocket(pg->conn), .events = POLLIN};
         poll(&fd, 1, (int)deadline_left(limit, DRAIN_MS));
         if (!PQconsumeInput(pg->conn))
-            return;
+            return true; /* it is gone, which pg_alive() tells */
     }
+    return PQstatus(pg->conn) != CONNECTION_OK;
+}
+
+bool pg_abandon(struct pg *pg)
+{
+    pg_cancel(pg);
+    pg->deaf = !drain(pg);
+    return !pg->deaf;
 }
 
 /* ---- facts about a connection ---- */
@@ -370,11 +406,6 @@ void pg_abandon(struct pg *pg)
 int pg_version(const struct pg *pg)
 {
     return PQserverVersion(pg->conn);
-}
-
-const char *pg_name(const struct pg *pg)
-{
-    return pg->name;
 }
 
 const char *pg_user(const struct pg *pg)
@@ -403,11 +434,6 @@ bool pg_alive(const struct pg *pg)
     return pg && pg->conn && PQstatus(pg->conn) == CONNECTION_OK;
 }
 
-bool pg_lost_midway(const struct pg *pg)
-{
-    return pg->lost_midway;
-}
-
 bool pg_in_transaction(const struct pg *pg)
 {
     PGTransactionStatusType s = PQtransactionStatus(pg->conn);
@@ -417,15 +443,4 @@ bool pg_in_transaction(const struct pg *pg)
 int pg_error_position(const struct pg *pg)
 {
     return pg->error_position;
-}
-
-const char *pg_error_context(const struct pg *pg)
-{
-    return pg->error_context;
-}
-
-void pg_on_notice(struct pg *pg, void (*fn)(void *user, const char *severity, const char *text), void *user)
-{
-    pg->notice = fn;
-    pg->notice_user = user;
 }

@@ -14,7 +14,7 @@ static const struct {
     {"28", E_AUTH},           {"3D000", E_NO_DATABASE}, {"42501", E_PERMISSION}, {"25006", E_REJECTED},
     {"55P03", E_LOCKED},      {"40", E_LOCKED},         {"57014", E_TIMEOUT},    {"57P01", E_UNREACHABLE},
     {"57P02", E_UNREACHABLE}, {"57P03", E_UNREACHABLE}, {"57P05", E_TIMEOUT},    {"25P03", E_TIMEOUT},
-    {"53", E_CAPACITY},       {"54", E_CAPACITY},       {"08", E_UNREACHABLE},   {"58030", E_CAPACITY},
+    {"53", E_CAPACITY},       {"08", E_UNREACHABLE},    {"58030", E_CAPACITY},
 };
 
 enum err_code pg_code_for(const char *sqlstate)
@@ -61,12 +61,9 @@ bool pg_fail_result(struct ctx *cx, struct pg *pg, const PGresult *res)
     if (!*state && PQstatus(pg->conn) == CONNECTION_BAD)
         return pg_fail_lost(cx, pg);
     pg->error_position = *position ? (int)strtol(position, NULL, 10) : 0;
-    snprintf(pg->error_context, sizeof pg->error_context, "%s", field(res, PG_DIAG_CONTEXT));
     if (cx->err.code != E_OK)
         return false;
 
-    if (PQstatus(pg->conn) == CONNECTION_BAD)
-        pg->lost_midway = true;
     if (!*primary) /* an error of libpq itself */
         fail(cx, E_UNREACHABLE, "%s (%s)", text_trim(cx->arena, PQresultErrorMessage(res)), pg->where);
     else
@@ -86,7 +83,6 @@ bool pg_fail_result(struct ctx *cx, struct pg *pg, const PGresult *res)
 bool pg_fail_lost(struct ctx *cx, struct pg *pg)
 {
     const char *said = text_trim(cx->arena, PQerrorMessage(pg->conn));
-    pg->lost_midway = true;
     fail(cx, E_UNREACHABLE, "connection lost (%s)", pg->where);
     if (*said)
         err_detail(cx, "%s", said);

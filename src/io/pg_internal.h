@@ -11,11 +11,8 @@ struct pg {
     char where[320];
     char name[128];
     int error_position;
-    char error_context[1024];
-    bool lost_midway; /* the connection broke while a statement was under way */
-    char *chunk;      /* of a COPY, until the next one */
-    void (*notice)(void *user, const char *severity, const char *text);
-    void *notice_user;
+    bool deaf;   /* a cancel went unanswered */
+    char *chunk; /* of a COPY, until the next one */
 };
 
 /* Wait until the socket is readable (or writable too); false after recording E_INTERRUPTED or E_TIMEOUT. */
@@ -24,8 +21,9 @@ bool pg_wait_socket(struct ctx *cx, struct pg *pg, bool write_too, const char *w
 bool pg_flush(struct ctx *cx, struct pg *pg);
 /* The next result of the statement under way; *out is NULL when it is over. */
 bool pg_get_result(struct ctx *cx, struct pg *pg, PGresult **out);
-/* Cancel and read the rest, so that the connection is usable for clean-up; never waits longer than a few seconds. */
-void pg_abandon(struct pg *pg);
+/* Cancel and read the rest, so that the connection is usable for clean-up; never waits longer than a few seconds. False when the
+ * other side did not answer: the connection is then marked deaf, and pg_close() does not try to cancel once more. */
+bool pg_abandon(struct pg *pg);
 
 /* Records what the server said; always false. */
 bool pg_fail_result(struct ctx *cx, struct pg *pg, const PGresult *res);

@@ -29,6 +29,7 @@ struct slot {
     struct err failed; /* of this job, E_OK while all is well */
     long long started; /* clock_ms() when the job was sent */
     bool rewinding;    /* the savepoint is being restored after a failure */
+    bool copying;      /* a COPY sends data that nobody wants: it is thrown away until its end */
 };
 
 struct pg_pool {
@@ -98,6 +99,7 @@ bool pg_pool_open(struct ctx *cx, const struct pg_target *target, const struct p
             pg_pool_close(pool);
             return false;
         }
+        pg_close(pool->slots[i].pg);
         log_warning("the server has no room for more than %d of %d connections; going on with those", i, o->size);
         err_clear(cx);
         break;
@@ -126,11 +128,6 @@ struct pg *pg_pool_first(struct pg_pool *pool)
 int pg_pool_size(const struct pg_pool *pool)
 {
     return pool->size;
-}
-
-const char *pg_pool_snapshot(const struct pg_pool *pool)
-{
-    return pool->snapshot_name;
 }
 
 long long pg_pool_job_ms(const struct pg_pool *pool)
@@ -213,6 +210,25 @@ static bool finish(struct ctx *cx, struct pg_pool *pool, struct slot *slot)
     return go_on && cx->err.code == E_OK;
 }
 
+static struct err copy_refused(struct ctx *cx, const struct slot *slot)
+{
+    struct ctx own = {.arena = cx->arena};
+    fail(&own, E_REJECTED, "a COPY cannot be used here (%s)", slot->pg->where);
+    err_hint(&own, "write a query (SELECT) instead: %.200s", slot->job->sql);
+    return own.err;
+}
+
+/* False while more of an unwanted COPY is to come. */
+static bool copy_is_over(struct slot *slot)
+{
+    char *chunk = NULL;
+    int got;
+    while ((got = PQgetCopyData(slot->pg->conn, &chunk, 1)) > 0)
+        PQfreemem(chunk);
+    slot->copying = got == 0;
+    return !slot->copying;
+}
+
 /* One result has come: keep it, hand it on, or remember the failure. */
 static bool take(struct ctx *cx, struct pg_pool *pool, struct slot *slot, PGresult *res)
 {
@@ -221,6 +237,14 @@ static bool take(struct ctx *cx, struct pg_pool *pool, struct slot *slot, PGresu
 
     if (slot->rewinding) {
         PQclear(res);
+    } else if (status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH || status == PGRES_COPY_IN) {
+        /* libpq repeats this result until the copy has ended. */
+        PQclear(res);
+        slot->copying = status != PGRES_COPY_IN;
+        if (!slot->copying)
+            PQputCopyEnd(slot->pg->conn, "dbstep has no data for COPY FROM STDIN");
+        if (!slot->failed.code)
+            slot->failed = copy_refused(cx, slot);
     } else if (status == PGRES_SINGLE_TUPLE || (slot->job->stream && status == PGRES_TUPLES_OK)) {
         struct pg_rows batch;
         pg_rows_take(&batch, res);
@@ -251,7 +275,7 @@ static bool advance(struct ctx *cx, struct pg_pool *pool, struct slot *slot)
 
     if (!PQconsumeInput(conn))
         return pg_fail_lost(cx, slot->pg);
-    while (slot->job && !PQisBusy(conn)) {
+    while (slot->job && (!slot->copying || copy_is_over(slot)) && !PQisBusy(conn)) {
         PGresult *res = PQgetResult(conn);
         if (res) {
             if (!take(cx, pool, slot, res))
@@ -316,10 +340,13 @@ bool pg_pools_run(struct ctx *cx, struct pg_pool *const *pools, size_t n)
         return true;
     /* Nothing may go on running for a result that nobody takes any more. */
     for (size_t p = 0; p < n; p++) {
+        bool answers = true; /* one connection's patience is enough for a server that is silent */
         for (int i = 0; i < pools[p]->size; i++) {
             struct slot *slot = &pools[p]->slots[i];
-            if (slot->job && pg_alive(slot->pg))
-                pg_abandon(slot->pg);
+            if (slot->job && pg_alive(slot->pg)) {
+                slot->pg->deaf = !answers;
+                answers = answers && pg_abandon(slot->pg);
+            }
             slot->job = NULL;
         }
         pools[p]->first = NULL;

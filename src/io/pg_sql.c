@@ -87,11 +87,13 @@ bool pg_identify(struct ctx *cx, struct pg *pg, struct pg_identity *out)
 
 bool pg_lsn_parse(const char *text, uint64_t *lsn)
 {
-    unsigned high, low;
-    int used = 0;
-    if (sscanf(text, "%8X/%8X%n", &high, &low, &used) != 2 || text[used])
+    static const char digits[] = "0123456789abcdefABCDEF";
+    size_t high_n = strspn(text, digits), low_n = text[high_n] == '/' ? strspn(text + high_n + 1, digits) : 0;
+
+    if (!high_n || high_n > 8 || !low_n || low_n > 8 || text[high_n + 1 + low_n])
         return false;
-    *lsn = (uint64_t)high << 32 | low;
+    unsigned long high = strtoul(text, NULL, 16), low = strtoul(text + high_n + 1, NULL, 16);
+    *lsn = (uint64_t)high << 32 | (uint64_t)low;
     return true;
 }
 

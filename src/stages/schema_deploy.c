@@ -75,6 +75,7 @@ static bool dry_run(struct run *run, const struct schema_config *c, struct deplo
         return false;
     schema_list_pending(run, d, "Changesets that would run", c->count);
     result_output_int(run->result, "changesets_applied", 0);
+    result_output(run->result, "transaction_ids", "[]");
     result_output_int(run->result, "changesets_pending", (long long)plan->to_run);
     result_verdict(run->result, VERDICT_PASS);
     result_summary(run->result, "dry run: %s would run",

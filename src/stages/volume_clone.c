@@ -7,11 +7,11 @@ enum { PROVIDER_AUTO }; /* the others follow in the order of clone_providers[] *
 
 struct config {
     struct pg_target source, db;
-    int provider, connections, strategy, verify, checkpoint;
+    int provider, sessions, strategy, verify, checkpoint;
     const char *clone_name, *maintenance_db, *target_dir, *server_dir, *target_owner;
     const char *expect_lsn, *expect_system_identifier, *source_snapshot;
     struct str_list tablespace_mapping, clone_settings;
-    long long max_rate, connections_wait, verify_connections;
+    long long max_rate, sessions_wait, verify_connections;
     bool replace, replace_unmarked, copy_settings, neutralise, write_config, server_stopped, verify_only;
 };
 
@@ -24,10 +24,10 @@ static const struct input_spec inputs[] = {
     {IN_FIELD(struct config, target_dir), .type = IN_STRING,
      .doc =
          "Provider basebackup: folder that becomes the copy's data directory; in a pod a folder below the volume's mount point"},
-    {IN_FIELD(struct config, connections), .type = IN_CHOICE, .def = "refuse", .choices = "refuse|wait|terminate",
+    {IN_FIELD(struct config, sessions), .type = IN_CHOICE, .def = "refuse", .choices = "refuse|wait|terminate",
      .doc = "Provider template: what to do about sessions on the source, with which PostgreSQL copies no database"},
-    {IN_FIELD(struct config, connections_wait), .type = IN_DURATION, .def = "5m", .min = 0, .max = 86400000,
-     .doc = "How long connections: wait waits"},
+    {IN_FIELD(struct config, sessions_wait), .type = IN_DURATION, .def = "5m", .min = 0, .max = 86400000,
+     .doc = "How long sessions: wait waits"},
     {IN_FIELD(struct config, strategy), .type = IN_CHOICE, .flags = IN_ADVANCED, .def = "auto",
      .choices = "auto|wal_log|file_copy",
      .doc = "Provider template, PostgreSQL 15 and later: how the files are copied; auto: by the size"},
@@ -104,8 +104,8 @@ static struct clone_request request(const struct run *run, const struct config *
         .replace_unmarked = c->replace_unmarked,
         .clone_name = c->clone_name,
         .maintenance_db = c->maintenance_db,
-        .connections = (enum clone_connections)c->connections,
-        .connections_wait_ms = c->connections_wait,
+        .connections = (enum clone_connections)c->sessions,
+        .connections_wait_ms = c->sessions_wait,
         .strategy = (enum clone_strategy)c->strategy,
         .copy_settings = c->copy_settings,
         .target_dir = c->target_dir,
@@ -230,7 +230,7 @@ const struct stage stage_volume_clone = {
     .summary = "Make a copy of production, and prove that it is production's data",
     .manual =
         "Provider template: CREATE DATABASE … TEMPLATE in production's own cluster. source_db_url names the database to copy,\n"
-        "clone_name the one to make. PostgreSQL copies a database only while nobody is connected to it; connections says what to\n"
+        "clone_name the one to make. PostgreSQL copies a database only while nobody is connected to it; sessions says what to\n"
         "do: refuse names the sessions and changes nothing, wait waits for them to end, terminate closes the source to\n"
         "everybody, ends its sessions and opens it again after the copy, which a later run makes good if this one is killed.\n"
         "The copy gets the source's owner, privileges and, unless copy_settings is false, its database settings; it can be\n"

@@ -55,7 +55,7 @@ const char *emit_github(struct arena *a)
 static void argo_parameter(struct str *out, const struct input_spec *row)
 {
     struct arena *a = out->arena;
-    const char *def = row->type == IN_BOOLEAN && row->def ? row->def : row->def ? row->def : "";
+    const char *def = row->def ? row->def : "";
 
     str_addf(out, "          - name: %s\n            description: %s\n", row->name, emit_yaml_text(a, row->doc));
     if (!(row->flags & IN_REQUIRED))
@@ -119,7 +119,10 @@ static void argo_template(struct str *out, const struct stage *stage)
                  "      outputs:\n        parameters:\n");
     argo_outputs(out, common_outputs, n_common_outputs);
     argo_outputs(out, stage->outputs, stage->n_outputs);
-    str_add(out, "        artifacts:\n");
+    str_add(
+        out,
+        "        artifacts:\n          # everything that the stage wrote, certificates included: the workspace of a later step\n"
+        "          - name: results\n            path: /out\n            optional: true\n");
     for (size_t i = 0; i < COUNT(files); i++)
         str_addf(
             out,

@@ -134,21 +134,8 @@ static bool parse_user(struct host_run *h, uid_t *uid, gid_t *gid, bool *drop)
         }
         return true;
     }
-    char *end;
-    unsigned long u = strtoul(text, &end, 10), g = u;
-    bool ok = end != text && *text != '-';
-    if (ok && *end == ':') {
-        const char *group = end + 1;
-        g = strtoul(group, &end, 10);
-        ok = end != group && *group != '-';
-    }
-    if (!ok || *end || u > 0xFFFFFFFEu || g > 0xFFFFFFFEu) {
-        fail(h->cx, E_INPUT, "run_as: '%s' is neither auto, root, UID nor UID:GID", text);
-        return false;
-    }
-    *uid = (uid_t)u;
-    *gid = (gid_t)g;
-    return true;
+    return owner_parse(text, uid, gid) ||
+           fail(h->cx, E_INPUT, "run_as: '%s' is neither auto, root, UID nor UID:GID", text);
 }
 
 static bool become(struct host_run *h)
@@ -163,8 +150,8 @@ static bool become(struct host_run *h)
         return false;
     if (!drop || !uid)
         return true;
-    /* The folder for results was made as root just before. */
-    if (chown(h->config->output_dir, uid, gid) != 0)
+    /* The folder for results was made as root just before. A link of that name may come from the checkout: never followed. */
+    if (lchown(h->config->output_dir, uid, gid) != 0)
         log_debug("cannot give '%s' to user %u: %s", h->config->output_dir, (unsigned)uid, strerror(errno));
     if (setgroups(0, NULL) != 0 || setgid(gid) != 0 || setuid(uid) != 0)
         return fail(h->cx, E_OUTPUT, "cannot go on as user %u instead of root: %s", (unsigned)uid, strerror(errno));

@@ -147,6 +147,20 @@ static void check_overlap(struct arena *a, const char *where, const struct input
         }
 }
 
+/* The steps of a pipeline may share one block of variables, and documents list an input once for all stages. */
+static void check_across(struct arena *a, const struct stage *one, const struct stage *other, struct str_list *faults)
+{
+    for (size_t i = 0; i < one->n_inputs; i++)
+        for (size_t k = 0; k < other->n_inputs; k++) {
+            const struct input_spec *x = &one->inputs[i], *y = &other->inputs[k];
+            bool same = x->type == y->type && ((x->flags ^ y->flags) & IN_SECRET) == 0 &&
+                        (!x->choices || !y->choices || text_equal(x->choices, y->choices));
+            if (text_equal(x->name, y->name) && !same)
+                *VEC_PUSH(a, faults) = arena_printf(a, "%s.%s: stage %s has an input of that name and another type",
+                                                    one->name, x->name, other->name);
+        }
+}
+
 void registry_check(struct arena *a, struct str_list *faults)
 {
     for (size_t i = 0; i < n_common_inputs; i++)
@@ -169,6 +183,8 @@ void registry_check(struct arena *a, struct str_list *faults)
                         arena_printf(a, "%s.%s: every stage has this input already", st->name, st->inputs[i].name);
         }
         check_overlap(a, st->name, st->inputs, st->n_inputs, faults);
+        for (const struct stage *const *other = stages; other < s; other++)
+            check_across(a, *other, st, faults);
         for (size_t i = 0; i < st->n_outputs; i++) {
             const struct output_spec *o = &st->outputs[i];
             if (!snake_case(o->name))

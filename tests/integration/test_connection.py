@@ -257,3 +257,41 @@ def test_signal_while_connecting(tmp_path):
     _, err = p.communicate(timeout=20)
     assert p.returncode == 40, err
     assert (tmp_path / "o/result.json").exists()
+
+
+class Relay:
+    """Passes the first `connections` on to a server; later ones are accepted and never answered."""
+
+    def __init__(self, server, connections):
+        self.server, self.left = server, connections
+        self.silent = Listener(self.behave)
+        self.port = self.silent.port
+
+    def behave(self, client):
+        if self.left <= 0:
+            return
+        self.left -= 1
+        upstream = socket.socket(socket.AF_UNIX)
+        upstream.connect(os.path.join(self.server.folder, f".s.PGSQL.{self.server.port}"))
+        for a, b in ((client, upstream), (upstream, client)):
+            threading.Thread(target=self.pump, args=(a, b), daemon=True).start()
+
+    @staticmethod
+    def pump(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+
+def test_a_cancel_that_nobody_answers_does_not_hold_the_step_up(dbstep, server, database, tmp_path):
+    (tmp_path / "t").mkdir()
+    for name in "abcd":
+        (tmp_path / f"t/{name}.sql").write_text("SELECT pg_sleep(600) /* deaf */")
+    relay = Relay(server, connections=4)
+    url = f"postgresql://postgres@127.0.0.1:{relay.port}/{database}?sslmode=disable"
+    run = dbstep("data-test", db_url=url, test_dir=tmp_path / "t", statement_timeout="0", connections=4, env={"DBSTEP_TIMEOUT": "1s"}, timeout=60)
+    assert run.status == 13, run
+    server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%/* deaf */%' AND pid <> pg_backend_pid()")

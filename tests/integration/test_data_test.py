@@ -68,6 +68,13 @@ def test_statement_without_rows_proves_nothing(dbstep, server, database, tmp_pat
     assert run.status == 3 and run.outputs["tests_failed"] == "2", run
 
 
+def test_a_copy_is_no_assertion_and_ends(dbstep, server, database, tmp_path):
+    copies = {"a": "COPY (SELECT repeat('x', 1000) FROM generate_series(1, 20000)) TO STDOUT", "b": "SELECT 1 WHERE false"}
+    run = dbstep("data-test", db_url=server.url(database), test_dir=write(tmp_path / "t", **copies), connections=1, timeout=60)
+    assert run.status == 3 and run.outputs["tests_passed"] == "1" and run.outputs["tests_failed"] == "1", run
+    assert "COPY" in run.result["findings"][0]["message"]
+
+
 def test_tests_cannot_write(dbstep, server, database, tmp_path):
     server.sql("CREATE TABLE t (i int); INSERT INTO t VALUES (1)", database)
     tests = write(tmp_path / "t", a="DELETE FROM t RETURNING i", b="WITH d AS (DELETE FROM t RETURNING i) SELECT * FROM d")

@@ -459,14 +459,14 @@ def test_template_refuses_and_names_sessions(production, source, dbstep):
         run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy")
         assert run.status == 4 and f"pid {pid}" in run.err and "bbq-web" in run.err and "since 20" in run.err, run
         assert source + "_copy" not in databases(production)
-        waited = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", connections="wait", connections_wait="1s")
+        waited = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", sessions="wait", sessions_wait="1s")
         assert waited.status == 14 and "bbq-web" in waited.err, waited
         c.cursor().execute("SELECT 1")  # untouched
 
 
 def test_template_waits(production, source, dbstep_start):
     c = production.connect(source)
-    p = dbstep_start("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", connections="wait")
+    p = dbstep_start("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", sessions="wait")
     wait_until(lambda: production.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"), what="the run's lock")
     assert source + "_copy" not in databases(production)
     c.close()
@@ -477,7 +477,7 @@ def test_template_waits(production, source, dbstep_start):
 def test_template_terminates_and_opens_again(production, source, dbstep):
     production.sql(f"COMMENT ON DATABASE {source} IS 'the owner''s words'")
     c = production.connect(source)
-    run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", connections="terminate")
+    run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", sessions="terminate")
     assert run.status == 0, run
     with pytest.raises(Exception):
         c.cursor().execute("SELECT 1")
@@ -485,7 +485,7 @@ def test_template_terminates_and_opens_again(production, source, dbstep):
     assert comment(production, source) == "the owner's words"
     # A copy that cannot be made must not leave production closed either.
     production.sql("CREATE ROLE nobody_special LOGIN CREATEDB; GRANT pg_signal_backend TO nobody_special")
-    failed = dbstep("volume-clone", source_db_url=production.url(source, user="nobody_special"), clone_name=source + "_copy2", connections="terminate")
+    failed = dbstep("volume-clone", source_db_url=production.url(source, user="nobody_special"), clone_name=source + "_copy2", sessions="terminate")
     assert failed.status == 11, failed
     assert production.value("SELECT datallowconn FROM pg_database WHERE datname = %s", params=(source,)) is True
 
@@ -494,7 +494,7 @@ def test_template_terminates_and_opens_again(production, source, dbstep):
 def test_template_stopped_while_production_is_closed(production, source, dbstep, dbstep_start, how):
     production.sql(f"COMMENT ON DATABASE {source} IS 'words'")
     production.sql("CREATE TABLE big AS SELECT g, repeat(md5(g::text), 8) AS x FROM generate_series(1, 300000) g", source)
-    p = dbstep_start("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", connections="terminate", strategy="wal_log")
+    p = dbstep_start("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", sessions="terminate", strategy="wal_log")
     watch = production.connect()
     cur = watch.cursor()
 
@@ -519,7 +519,7 @@ def test_template_stopped_while_production_is_closed(production, source, dbstep,
 
 
 def test_template_killed_at_any_moment(production, source, dbstep, dbstep_start):
-    inputs = {"source_db_url": production.url(source), "clone_name": source + "_copy", "connections": "terminate"}
+    inputs = {"source_db_url": production.url(source), "clone_name": source + "_copy", "sessions": "terminate"}
     for _ in range(8):
         p = dbstep_start("volume-clone", **inputs)
         time.sleep(random.uniform(0.005, 0.4))
@@ -535,7 +535,7 @@ def test_template_killed_at_any_moment(production, source, dbstep, dbstep_start)
 def test_template_prepared_transactions(production, source, dbstep):
     production.sql("BEGIN; INSERT INTO warehouses VALUES (-1); PREPARE TRANSACTION 'forgotten'", source)
     try:
-        run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", connections="terminate")
+        run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", sessions="terminate")
         assert run.status == 4 and "forgotten" in run.err, run
     finally:
         production.sql("ROLLBACK PREPARED 'forgotten'", source)
