@@ -66,6 +66,7 @@ bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *ite
 const char *session_sql(struct ctx *cx, struct deploy *d,
                         bool concurrently); /* time-outs and search_path, as one statement */
 /* "CREATE INDEX CONCURRENTLY …" and its like, which wait without anybody queueing behind them. */
+bool statement_is_copy(const char *sql);
 bool statement_is_concurrent(const char *sql);
 /* The index that CREATE or DROP INDEX CONCURRENTLY names, as written; NULL for other statements, or without a name. */
 const char *statement_index(struct arena *a, const char *sql, bool *create);

@@ -17,7 +17,7 @@ struct attempt {
     const struct changeset *cs;
     struct arena scratch;
     size_t statements;     /* in all */
-    bool own_transactions; /* it says BEGIN or COMMIT itself */
+    bool own_transactions; /* it says BEGIN or COMMIT itself, or COPY, which a pipeline cannot carry */
     bool one_by_one;       /* a text may hold several statements: no extended protocol */
     bool committed_inside; /* something of it stays although it failed */
     bool commit_sent;
@@ -110,7 +110,8 @@ static bool look_ahead(struct attempt *t, struct str *script)
         if (!more)
             break;
         t->statements++;
-        t->own_transactions = t->own_transactions || statement_controls_transaction(s.text);
+        t->own_transactions =
+            t->own_transactions || statement_controls_transaction(s.text) || statement_is_copy(s.text);
         str_addn(script, s.text, s.len);
         str_add(script, text_ends(s.text, ";") ? "\n" : ";\n");
     }

@@ -50,6 +50,12 @@ bool statement_controls_transaction(const char *sql)
     return !accept(&p, "to");
 }
 
+bool statement_is_copy(const char *sql)
+{
+    const char *p = sql;
+    return accept(&p, "copy");
+}
+
 bool statement_is_concurrent(const char *sql)
 {
     bool create;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "dbstep/interrupt.h"
 #include "pg_internal.h"
@@ -326,6 +327,16 @@ bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n
         if (status == PGRES_PIPELINE_SYNC) {
             PQclear(res);
             break;
+        }
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+            /* libpq would answer the same for ever: a COPY cannot be ended within a pipeline, only with its connection. */
+            PQclear(res);
+            *failed = *failed < i ? *failed : i;
+            fail(cx, E_REJECTED, "COPY cannot run in a pipeline (%s)", pg->where);
+            shutdown(PQsocket(pg->conn), SHUT_RDWR);
+            while (PQconsumeInput(pg->conn))
+                ;
+            return false;
         }
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY &&
             status != PGRES_PIPELINE_ABORTED) {
