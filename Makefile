@@ -44,7 +44,7 @@ objects = $(2:%.c=build/$(1)/%.o) build/$(1)/gen/sql.o build/$(1)/cJSON.o
 # archive refers to something without an archive gets the missing symbols answered in src/static/absent.c.
 STATIC_LIBS := -lpq -lpgcommon_shlib -lpgport_shlib
 STATIC_LIBS += -lssl -lcrypto
-STATIC_LIBS += $(if $(wildcard /usr/lib/*/libzstd.a),-lzstd)
+STATIC_LIBS += -lzstd
 STATIC_LIBS += -lz
 STATIC_LIBS += -lm
 

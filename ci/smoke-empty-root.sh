@@ -122,7 +122,7 @@ chmod 644 "$root/changelog.sql"
 url() { # USER:PASSWORD HOST
     echo "DBSTEP_DB_URL=postgresql://$1@$2:$port/app?sslmode=verify-full&sslrootcert=/etc/ssl/certs/ca-certificates.crt"
 }
-changelog=DBSTEP_CHANGELOG_FILE=/changelog.sql
+changelog="DBSTEP_CHANGELOG_FILE=changelog.sql DBSTEP_SEARCH_PATH=/"
 expect 0 "schema-status over verified TLS" "$(url app:sekret db.smoke.test)" $changelog -- schema-status
 expect 10 "a wrong password" "$(url app:wrong db.smoke.test)" $changelog -- schema-status
 expect "10 12" "a certificate for another name" "$(url app:sekret 127.0.0.1)" $changelog -- schema-status

@@ -27,12 +27,16 @@
  * `change column` covers values and type. Tables and columns are named as they were before the change, except those that are added.
  * What is not declared is a finding; what is declared and did not happen is a warning.
  *
+ * A renamed thing is paired with its old form when its new name was free, or its holder is declared to have gone. `tables` and `exclude_tables`
+ * go by the old names. Nothing compared, or an item of `tables` that names nothing, is inconclusive.
+ *
  * Live writes (`live_writes`), what the application writes meanwhile:
  *   T.C     values of column C change: C is not compared
  *   T.+     rows are inserted: rows above the baseline's highest key, and keys that are new, are counted and not compared
  *   T.-     rows are deleted: keys that are gone are counted and not reported
  *   T       all of it: rows come, change and go; only counted
- * Equal is equal all the same: what is declared live and did not change is reported as compared.
+ * Equal is equal all the same: what is declared live and did not change is reported as compared. From a certificate alone, what else happened
+ * in a chunk where rows came or went is found out from row versions and digests; where that fails the verdict is inconclusive.
  */
 #ifndef DBSTEP_INTEGRITY_H
 #define DBSTEP_INTEGRITY_H

@@ -108,7 +108,8 @@ table() {
   printf '  %-22s %-14s %9s  %s\n' step verdict time 'what was done or proven'
   printf '  %-22s %-14s %9s  %s\n' ---------------------- -------------- --------- -----------------------
   for name in "${steps[@]}"; do
-    printf '  %-22s %-14s %6s ms  %s\n' "$name" "$(output "$name" verdict)" "$(output "$name" duration_ms)" "$(output "$name" summary)"
+    printf '  %-22s %-14s %6s ms  %s\n' "$name" "$(output "$name" verdict)" "$(output "$name" duration_ms)" \
+      "$(output "$name" summary | sed "s|$work|…|g")"
   done
 }
 
@@ -153,6 +154,9 @@ declared='add column warehouses.city,add column warehouses.state'
 
 step clone volume-clone source_db_url="$(url "$production_port")" target_dir="$staging" || { stop_here clone; finish 1; }
 start_server "$staging" "$staging_port" # the pod of the staging database comes up on the volume
+step clone-proof volume-clone verify_only=true source_db_url="$(url "$production_port")" db_url="$(url "$staging_port")" \
+  expect_lsn="$(output clone end_lsn)" source_snapshot="$(output clone source_snapshot)" \
+  expect_system_identifier="$(output clone system_identifier)" || { stop_here clone-proof; finish 1; }
 
 step baseline integrity-baseline db_url="$(url "$staging_port")" || { stop_here baseline; finish 1; }
 step deploy-staging schema-deploy db_url="$(url "$staging_port")" search_path="$demo/$changelog" \

@@ -34,6 +34,7 @@ void interrupt_install(void)
     sigaction(SIGINT, &act, NULL);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a file beyond the limit is an error of write(), and told as such */
 }
 
 bool interrupted(void)

@@ -55,17 +55,19 @@ static void own_pass(struct ctx *cx, struct it_side *side, struct it_table *t, s
     }
 }
 
-bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct integrity_options *o, const char *path,
-                        struct integrity_report *r)
+bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct integrity_options *options,
+                        const char *path, struct integrity_report *r)
 {
+    struct integrity_options own = *options, *o = &own;
     struct it_side side = {0};
-    struct it_table **wanted;
-    struct it_pass *passes;
+    struct it_table **wanted = NULL;
+    struct it_pass *passes = NULL;
     size_t n = 0;
     bool ok = false;
 
     if (!it_side_open(cx, &side, db, "database", o))
-        return false;
+        goto done;
+    o->sums = o->sums || it_side_needs_sums(&side);
     wanted = arena_array(cx->arena, side.tables.n, sizeof *wanted);
     for (size_t i = 0; i < side.tables.n; i++)
         if (!side.tables.at[i].skip)
@@ -90,6 +92,14 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
     if (!it_side_finish(cx, &side, r))
         goto done;
     describe(cx, &side, r);
+    it_scope_unused(cx, r, o, &side, NULL);
+    if (!r->tables_compared) {
+        r->unproven = true;
+        it_finding(cx, r, INTEGRITY_WARNING, "nothing-certified", NULL, "no table was certified: the database has %zu",
+                   side.tables.n)
+            ->hint =
+            "is it the right database, may the role see its tables, and do 'tables' and 'exclude_tables' leave any?";
+    }
     r->quiescent = side.quiescent;
     if (!it_certificate_write(cx, &side, path, &r->root_digest))
         goto done;

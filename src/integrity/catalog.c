@@ -53,21 +53,54 @@ static bool is_history(const char *name)
            text_starts_nocase(name, "dbstep_");
 }
 
+static const char not_listed[] = "not among 'tables'", excluded[] = "in 'exclude_tables'",
+                  history[] = "a changelog's history, which the change itself writes";
+
 void it_scope(struct it_table *t, const struct integrity_options *o)
 {
     bool wanted = o->tables && o->tables->n;
 
-    if (wanted ? !listed(o->tables, t) : is_history(t->name) && !listed(o->tables, t))
-        t->skip = wanted ? "not among 'tables'" : "a changelog's history, which the change itself writes";
+    if (wanted ? !listed(o->tables, t) : is_history(t->name))
+        t->skip = wanted ? not_listed : history;
     if (listed(o->exclude_tables, t))
-        t->skip = "in 'exclude_tables'";
+        t->skip = excluded;
+    if (t->skip && it_skip_is_scope(t->skip)) /* left out on purpose: whether it could be read does not matter */
+        t->skip_code = NULL;
 }
 
-static void skip(struct ctx *cx, struct it_table *t, const struct integrity_options *o)
+bool it_skip_is_scope(const char *reason)
 {
-    it_scope(t, o);
-    if (t->skip)
-        return;
+    return text_equal(reason, not_listed) || text_equal(reason, excluded) || text_equal(reason, history);
+}
+
+static void name_unused(struct ctx *cx, struct integrity_report *r, const struct str_list *patterns, const char *input,
+                        const struct it_side *one, const struct it_side *other)
+{
+    for (size_t i = 0; patterns && i < patterns->n; i++) {
+        const struct it_side *sides[] = {one, other};
+        bool used = false;
+        for (size_t s = 0; s < COUNT(sides); s++)
+            for (size_t t = 0; sides[s] && t < sides[s]->tables.n && !used; t++)
+                used = it_name_matches(patterns->at[i], sides[s]->tables.at[t].schema, sides[s]->tables.at[t].name);
+        if (used)
+            continue;
+        r->unproven = r->unproven || text_equal(input, "tables");
+        it_finding(cx, r, INTEGRITY_WARNING, "table-unknown", NULL, "'%s' names no table: %s", input, patterns->at[i])
+            ->hint =
+            "write name or schema.name as the server has them, without quotes; partitions belong to their root table";
+    }
+}
+
+void it_scope_unused(struct ctx *cx, struct integrity_report *r, const struct integrity_options *o,
+                     const struct it_side *one, const struct it_side *other)
+{
+    name_unused(cx, r, o->tables, "tables", one, other);
+    name_unused(cx, r, o->exclude_tables, "exclude_tables", one, other);
+}
+
+void it_readable(struct ctx *cx, struct it_table *t)
+{
+    t->skip = t->skip_code = t->skip_message = NULL;
     if (*t->kind == 'f')
         t->skip = "a foreign table: its rows are another server's";
     else if (*t->kind == 'm')
@@ -120,7 +153,8 @@ static bool load_tables(struct ctx *cx, struct it_side *side, const struct integ
                                                         .bytes = t->bytes,
                                                         .filenode = pg_int(&rows, i, 14),
                                                         .readable = true};
-        skip(cx, t, o);
+        it_readable(cx, t);
+        it_scope(t, o);
     }
     return true;
 }

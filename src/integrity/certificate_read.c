@@ -147,7 +147,8 @@ static bool read_table(struct reader *r, const struct json *v)
                                        .hi = number(g, "hi", -1),
                                        .mask = number(g, "mask", 0),
                                        .sums = number(g, "sums", 0) != 0};
-    if (t->geometry.shift < 0 || t->geometry.shift > 63 || t->geometry.mask < 0)
+    if (t->geometry.shift < 0 || t->geometry.shift > 63 || t->geometry.mask < 0 ||
+        t->geometry.mask >= 2 * IT_MAX_CHUNKS || (t->geometry.mask & (t->geometry.mask + 1)))
         return damaged(r->cx, r->path, "a geometry is out of range");
     if (!read_names(r, json_get(v, "key"), &t->key) || !read_columns(r, json_get(v, "columns"), t) ||
         !read_names(r, json_get(v, "digested"), &t->digested))
@@ -208,6 +209,8 @@ static bool read_body(struct reader *r, const struct json *body)
     for (const struct json *v = json_first(json_get(body, "probes")); v; v = json_next(v))
         *VEC_PUSH(a, &r->side->probes) =
             (struct it_probe){.family = text(r, v, "family"), .value = text(r, v, "value")};
+    if (!r->side->probes.n)
+        return damaged(r->cx, r->path, "it does not say how its server hashes");
     for (const struct json *v = json_first(json_get(body, "tables")); v; v = json_next(v))
         if (!read_table(r, v))
             return false;

@@ -49,7 +49,7 @@ static int split_name(struct arena *a, const char *s, const char *parts[3])
             if (*s++ != '"')
                 return 0;
         } else {
-            for (; *s && *s != '.'; s++)
+            for (; *s && *s != '.' && *s != '"' && !isspace((unsigned char)*s); s++)
                 str_addc(&part, *s >= 'A' && *s <= 'Z' ? (char)(*s + 32) : *s);
         }
         if (!part.len)
@@ -117,7 +117,7 @@ static bool parse_change(struct ctx *cx, const char *item, struct it_change *c)
         v++;
     if (v == COUNT(verbs))
         return bad(cx, "expected_changes", item);
-    *c = (struct it_change){.kind = verbs[v].kind, .text = item, .schema = "", .column = ""};
+    *c = (struct it_change){.kind = verbs[v].kind, .text = item, .schema = "", .column = "", .to_schema = ""};
 
     char *name = text_trim(cx->arena, s);
     bool rename = c->kind == CHANGE_RENAME_COLUMN || c->kind == CHANGE_RENAME_TABLE;
@@ -126,9 +126,10 @@ static bool parse_change(struct ctx *cx, const char *item, struct it_change *c)
         if (!eq)
             return bad(cx, "expected_changes", item);
         int n = split_name(cx->arena, text_trim(cx->arena, eq + 1), parts);
-        if (!n)
+        if (n < 1 || n > 1 + (c->kind == CHANGE_RENAME_TABLE))
             return bad(cx, "expected_changes", item);
         c->to = parts[n - 1];
+        c->to_schema = n > 1 ? parts[0] : "";
         name = text_trim(cx->arena, arena_strndup(cx->arena, name, (size_t)(eq - name)));
     }
     int n = split_name(cx->arena, name, parts), columns = text_equal(what, "column");
@@ -191,12 +192,17 @@ static bool names_table(const char *schema, const char *table, const struct it_t
     return text_equal(table, t->name) && (!*schema || text_equal(schema, t->schema));
 }
 
+bool it_change_names(const struct it_change *c, const struct it_table *t, const char *column)
+{
+    return names_table(c->schema, c->table, t) && (!column || text_equal(c->column, column));
+}
+
 struct it_change *it_declared_find(struct it_declared *d, enum it_change_kind kind, const struct it_table *t,
                                    const char *column)
 {
     for (size_t i = 0; i < d->changes.n; i++) {
         struct it_change *c = &d->changes.at[i];
-        if (c->kind == kind && names_table(c->schema, c->table, t) && (!column || text_equal(c->column, column)))
+        if (c->kind == kind && it_change_names(c, t, column))
             return c;
     }
     return NULL;

@@ -1,8 +1,10 @@
 /* diff.c - comparing two ends: pair, pass on both at once, compare the chunks, name what differs; see integrity.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "dbstep/log.h"
 #include "model.h"
+#include "sql.h"
 
 /* ---- comparing chunks ---- */
 
@@ -46,8 +48,11 @@ static void compare_pair(struct it_diff *d, struct it_pair *p)
             p->line.inserted += (long long)b->rows;
             continue;
         }
+        size_t before = unequal.n;
         if (!it_chunk_equal(p, l, a, p->left_digest, r, b, p->differs))
             *VEC_PUSH(d->cx->arena, &unequal) = b->id;
+        if (unequal.n > before && (p->live & LIVE_ALL))
+            p->rows_open += (long long)b->rows;
     }
     for (size_t i = 0; i < l->n; i++)
         if (!it_chunks_find(r, l->at[i].id) && l->at[i].rows) {
@@ -180,27 +185,28 @@ static bool same_hashes(struct it_diff *d, const struct it_side *l, const struct
     return true;
 }
 
-static bool encodings_agree(struct it_diff *d)
+static bool encodings_agree(struct it_diff *d, const struct it_side *other)
 {
-    if (text_equal(d->left.id.encoding, d->right.id.encoding))
+    if (text_equal(d->left.id.encoding, other->id.encoding))
         return true;
     fail(d->cx, E_INCONCLUSIVE, "the %s is encoded in %s and the %s in %s: digests of text are over the server's bytes",
-         d->left.role, d->left.id.encoding, d->right.role, d->right.id.encoding);
+         d->left.role, d->left.id.encoding, other->role, other->id.encoding);
     return false;
 }
 
 /* "{1,2}" of the low 32 bits, which is what xmin shows. */
 static bool transactions(struct it_diff *d)
 {
+    enum { DIGITS = 20 };
     const struct str_list *list = d->o->deployed_transactions;
     struct str s = str_new(d->cx->arena);
 
     if (!list || !list->n)
         return true;
     for (size_t i = 0; i < list->n; i++) {
-        char *end;
-        unsigned long long id = strtoull(list->at[i], &end, 10);
-        if (!*list->at[i] || *end)
+        size_t digits = strspn(list->at[i], "0123456789");
+        unsigned long long id = digits <= DIGITS ? strtoull(list->at[i], NULL, 10) : 0;
+        if (list->at[i][digits] || id < 3 || id > INT64_MAX) /* below 3: the server's own */
             return fail(d->cx, E_INPUT,
                         "input 'deployed_transactions' has an item that is not a transaction id: \"%.60s\"",
                         list->at[i]);
@@ -208,6 +214,63 @@ static bool transactions(struct it_diff *d)
     }
     str_addc(&s, '}');
     d->xids = s.s;
+    return true;
+}
+
+/* A transaction that the snapshot does not show is still running, or another server's: nothing can be told of it. */
+static bool transactions_visible(struct it_diff *d)
+{
+    const struct str_list *list = d->o->deployed_transactions;
+    PG_ROWS_AUTO rows = {.n = 0};
+
+    if (!d->xids)
+        return true;
+    const char *const params[] = {arena_printf(d->cx->arena, "{%s}", it_join(d->cx->arena, list, ","))};
+    if (!pg_query(d->cx, pg_pool_first(d->right.pool), &rows, sql_integrity_unseen, 1, params))
+        return false;
+    for (int i = 0; i < rows.n; i++) {
+        d->report->unproven = true;
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "transaction-unknown", NULL,
+                   "transaction %s of 'deployed_transactions' is not finished, or not of this server",
+                   pg_text(&rows, i, 0))
+            ->hint = "give the ids that schema-deploy printed for this database";
+    }
+    it_uncovered(
+        d->cx, d->report,
+        "rows that the deployment wrote in a savepoint or a block with EXCEPTION, or that the application has written since, carry other "
+        "transaction ids: they are not among those counted as the deployment's");
+    return true;
+}
+
+/* One database cannot prove anything about itself. */
+static bool two_databases(struct it_diff *d)
+{
+    const struct it_side *l = &d->left, *r = &d->right;
+
+    if (!l->live || !text_equal(l->started_at, r->started_at) || !text_equal(l->id.database_oid, r->id.database_oid) ||
+        !text_equal(l->id.system_identifier, r->id.system_identifier))
+        return true;
+    fail(d->cx, E_INPUT, "source and database are one and the same: database %s", r->id.database);
+    err_hint(d->cx, "compare with another database ('source_db_url'), or with a certificate from before ('baseline')");
+    return false;
+}
+
+/* The aggregate is the certificate's; between two databases what both can do. */
+static bool aggregate_possible(struct it_diff *d, struct integrity_options *o)
+{
+    const struct it_side *old = it_side_needs_sums(&d->right) ? &d->right : NULL;
+
+    old = it_side_needs_sums(&d->left) ? &d->left : it_side_needs_sums(&d->witness) ? &d->witness : old;
+    if (d->left.live)
+        o->sums = o->sums || old;
+    for (size_t i = 0; !d->left.live && old && i < d->left.tables.n; i++)
+        if (!d->left.tables.at[i].skip && !d->left.tables.at[i].geometry.sums) {
+            fail(d->cx, E_INCONCLUSIVE,
+                 "the certificate's digests are joined by XOR, and the %s runs PostgreSQL %s, which cannot do that",
+                 old->role, old->id.server_version);
+            err_hint(d->cx, "take the certificate with aggregate=sum");
+            return false;
+        }
     return true;
 }
 
@@ -224,8 +287,10 @@ static bool open_sides(struct it_diff *d, const char *certificate, const struct 
     }
     if (left && !it_side_open(d->cx, certificate ? &d->witness : &d->left, left, "source", o))
         return false;
-    return it_side_open(d->cx, &d->right, right, "database", o) && same_hashes(d, &d->left, &d->right) &&
-           encodings_agree(d) && (!d->witness.pool || same_hashes(d, &d->left, &d->witness));
+    return it_side_open(d->cx, &d->right, right, "database", o) && encodings_agree(d, &d->right) &&
+           (!d->witness.pool || encodings_agree(d, &d->witness)) && same_hashes(d, &d->left, &d->right) &&
+           (!d->witness.pool || same_hashes(d, &d->left, &d->witness)) && aggregate_possible(d, o) &&
+           two_databases(d) && transactions_visible(d);
 }
 
 static bool run_passes(struct it_diff *d)
@@ -254,6 +319,8 @@ static const char *status_of(const struct it_pair *p)
 {
     if (p->line.missing || p->line.extra || p->line.changed || p->not_shown)
         return "different";
+    if (p->undecided)
+        return "undecided";
     if (p->line.inserted || p->line.deleted)
         return "equal but for declared writes";
     if (p->line.chunks_unequal && (p->live & LIVE_ALL))
@@ -278,9 +345,10 @@ static void conclude(struct it_diff *d, struct it_pair *p)
     } else {
         p->line.status = status_of(p);
         r->tables_compared++;
-        r->rows_compared += p->line.rows_right - p->line.inserted;
+        long long rows = p->line.rows_right - (p->rows_open ? p->rows_open : p->line.inserted);
+        r->rows_compared += rows;
         r->columns_compared += p->line.columns;
-        r->values_compared += (p->line.rows_right - p->line.inserted) * p->line.columns;
+        r->values_compared += rows * p->line.columns;
         r->chunks_compared += p->line.chunks;
         r->rows_missing += p->line.missing;
         r->rows_extra += p->line.extra;
@@ -304,7 +372,7 @@ static void conclude(struct it_diff *d, struct it_pair *p)
                              p->right->leaves.at[l].name);
         for (size_t c = 0; c < p->columns.n; c++) {
             struct it_change *change = it_declared_find(&d->declared, CHANGE_COLUMN, p->left, p->columns.at[c]);
-            if (change && p->differs[c])
+            if (change && (p->differs[c] || (p->undecided && p->left->geometry.kind == KEY_NONE)))
                 change->happened = true;
             if (p->expected[c])
                 it_proof(d->cx, r, "%s.%s: values %s", p->left->object, p->columns.at[c],
@@ -322,6 +390,14 @@ static void conclude_all(struct it_diff *d)
         conclude(d, &d->pairs.at[i]);
     it_objects_compare(d);
     it_declared_unused(d);
+    if (!r->tables_compared) {
+        r->unproven = true;
+        it_finding(d->cx, r, INTEGRITY_WARNING, "nothing-compared", NULL,
+                   "no table was compared: the %s has %zu, the %s %zu", d->left.role, d->left.tables.n, d->right.role,
+                   d->right.tables.n)
+            ->hint =
+            "is it the right database, may the role see its tables, and do 'tables' and 'exclude_tables' leave any?";
+    }
     it_proof(
         d->cx, r,
         "%lld rows and %lld columns of %lld tables were compared in %lld chunks, every value bound to its row's key",

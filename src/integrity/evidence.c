@@ -44,8 +44,8 @@ struct look {
 };
 
 struct tally {
-    long long extra, missing, changed, open_chunks, uncertain;
-    const char *extra_at, *missing_at, *changed_at, *open_at;
+    long long extra, missing, changed, open_chunks, undecided, uncertain;
+    const char *extra_at, *missing_at, *changed_at, *open_at, *undecided_at;
     int triples;
 };
 
@@ -69,27 +69,25 @@ static bool fetch_rows(struct look *k)
 
     one.only = &k->id;
     one.n_only = 1;
-    one.strong = false;
     one.xids = "{}"; /* so that the row source shows xmin */
     str_addf(&sql, "SELECT q.s, %s, ", it_pass_seed(&one));
-    if (same_lineage(k->d)) /* xmin has 32 bits: the nearest id before now that ends in them */
-        str_addf(
-            &sql,
-            "q.x::text::bigint >= 3 AND NOT pg_visible_in_snapshot((n.now - ((n.now - q.x::text::bigint) & 4294967295))::text::xid8, %s)",
-            pg_literal(cx, pg, k->d->left.snapshot));
-    else
+    if (same_lineage(k->d)) {
+        str_add(&sql, "NOT ");
+        it_written_by_sql(&sql, &k->d->right, "q.x", pg_literal(cx, pg, k->d->left.snapshot));
+    } else {
         str_add(&sql, "true");
+    }
     for (size_t i = 0; i < one.keys.n; i++)
         str_addf(&sql, ", q.k%zu::text", i + 1);
     for (size_t i = 0; i < one.columns.n; i++) {
         str_add(&sql, ", ");
         it_pass_hash(&sql, &one, i);
     }
-    struct str from = str_new(cx->arena);
-    it_pass_from(&from, &one, NULL, "");
-    /* The row source begins with " FROM"; the transaction counter joins it as one more row source in front. */
-    str_addf(&sql, " FROM (SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS now) n CROSS JOIN %s",
-             from.s + strlen(" FROM "));
+    for (int half = 0; one.strong && half < 2; half++) {
+        str_add(&sql, ", ");
+        it_pass_whole(&sql, half);
+    }
+    it_pass_from(&sql, &one, NULL, "");
     str_add(&sql, " ORDER BY q.s");
     return pg_query(cx, pg, &k->rows, sql.s, 0, NULL);
 }
@@ -209,6 +207,15 @@ static bool residual(const struct look *k, struct str *columns)
         if (before != now && !p->expected[c])
             str_addf(columns, "%s%s", columns->len ? ", " : "", p->columns.at[c]);
     }
+    for (size_t half = 0; p->right_pass.strong && half < 2; half++) { /* the rows' SHA-256, in two words */
+        size_t c = p->columns.n + half;
+        uint64_t before = l->digest[(size_t)(k->before - l->at) * l->columns + p->left_digest[c]];
+        uint64_t now = r->digest[(size_t)(k->now - r->at) * r->columns + c];
+        for (int i = 0; i < k->n_solution; i++)
+            now ^= it_number_mod64(pg_text(&k->rows, k->solution[i].row, 3 + (int)(p->right_pass.keys.n + c)));
+        if (before != now && !columns->len)
+            str_add(columns, "the row as a whole");
+    }
     return true;
 }
 
@@ -219,9 +226,9 @@ static void name_solution(struct look *k, struct tally *t)
         const struct candidate *c = &k->solution[i];
         const char *key =
             c->sign > 0 ? row_key(k, c->row) : it_key_shown(d, arena_printf(d->cx->arena, "%lld", c->key));
-        if (c->sign > 0 && (k->p->live & (LIVE_INSERTS | LIVE_ALL))) {
+        if (c->sign > 0 && (k->p->live & LIVE_INSERTS)) {
             k->p->line.inserted++;
-        } else if (c->sign < 0 && (k->p->live & (LIVE_DELETES | LIVE_ALL))) {
+        } else if (c->sign < 0 && (k->p->live & LIVE_DELETES)) {
             k->p->line.deleted++;
         } else {
             *(c->sign > 0 ? &t->extra : &t->missing) += 1;
@@ -234,17 +241,45 @@ static void name_solution(struct look *k, struct tally *t)
     }
 }
 
-static void open_chunk(struct look *k, struct tally *t, const char *columns)
+/* Could declared writes alone have made the chunk what it is now? Not if no key came or went: columns declared live are not compared, so the
+ * others differ for another reason. Nor if rows came (went) of a table for which only deletes (inserts) are declared. */
+static bool declared_writes_may_explain(const struct look *k)
+{
+    unsigned live = k->p->live;
+    if (!k->delta && k->before->keys == k->now->keys)
+        return false;
+    return k->delta > 0   ? live & LIVE_INSERTS
+           : k->delta < 0 ? live & LIVE_DELETES
+                          : (live & LIVE_INSERTS) && (live & LIVE_DELETES);
+}
+
+static void open_chunk(struct look *k, struct tally *t, const char *columns, bool certain)
 {
     struct arena *a = k->d->cx->arena;
     const char *where = it_chunk_text(a, &k->p->left->geometry, &k->p->left->key, k->id);
     const char *text = arena_printf(a, "%s (%lld rows before, %lld now)%s%s", where, (long long)k->before->rows,
                                     (long long)k->now->rows, *columns ? ", in " : "", columns);
-    if (k->p->live & LIVE_ALL)
-        return;
-    t->open_chunks++;
-    t->open_at = t->open_at ? t->open_at : text;
-    it_row(k->d, k->p, "somewhere in", where, columns, NULL, NULL);
+    const char **at = certain ? &t->open_at : &t->undecided_at;
+
+    *(certain ? &t->open_chunks : &t->undecided) += 1;
+    *at = *at ? *at : text;
+    t->uncertain++;
+    it_row(k->d, k->p, certain ? "somewhere in" : "perhaps in", where, columns, NULL, NULL);
+}
+
+/* Nothing but the digests is known: the keys that came or went could not be found. */
+static void unsolved(struct look *k, struct tally *t, const char *columns)
+{
+    bool bag = k->p->left->geometry.kind == KEY_NONE && k->p->any_expected,
+         certain = !bag && !declared_writes_may_explain(k);
+
+    open_chunk(k, t, columns, certain);
+    if (!certain)
+        k->p->rows_open += (long long)k->now->rows;
+    if (k->delta > 0)
+        *(certain ? &t->extra : &k->p->line.inserted) += k->delta;
+    else
+        *(certain ? &t->missing : &k->p->line.deleted) -= k->delta;
 }
 
 /* Rows whose values changed: those written since, if the server can tell. */
@@ -257,8 +292,7 @@ static void name_changed(struct look *k, struct tally *t, const char *columns)
         suspects += pg_bool(&k->rows, i, 2) && !is_solution(k, i);
     if (!suspects || suspects > LIST_SUSPECTS) {
         t->changed++;
-        t->uncertain++;
-        open_chunk(k, t, columns);
+        open_chunk(k, t, columns, true);
         return;
     }
     bool certain = suspects == 1 && same_database(d);
@@ -300,8 +334,7 @@ static bool look_into(struct look *k, struct tally *t)
     bool possible = k->now->rows <= ROWS_AT_ONCE && !k->p->left->geometry.sums;
 
     if (!possible) {
-        open_chunk(k, t, differing_columns(k));
-        t->uncertain++;
+        unsolved(k, t, differing_columns(k));
         return true;
     }
     if (!fetch_rows(k))
@@ -313,10 +346,7 @@ static bool look_into(struct look *k, struct tally *t)
         return false;
     qsort(k->all, k->n, sizeof *k->all, by_hash);
     if (!solve(k, t)) {
-        open_chunk(k, t, differing_columns(k));
-        t->uncertain++;
-        t->extra += k->delta > 0 ? k->delta : 0;
-        t->missing += k->delta < 0 ? -k->delta : 0;
+        unsolved(k, t, differing_columns(k));
         return true;
     }
     name_solution(k, t);
@@ -332,6 +362,7 @@ static bool look_into(struct look *k, struct tally *t)
     if (suspects ||
         !same_database(k->d)) { /* with rows gone, their part of the digests is unknown: were the others changed? */
         t->uncertain++;
+        k->d->report->unproven = true;
         it_uncovered(k->d->cx, k->d->report,
                      "%s: %s: rows are gone from there, so the values of the other rows cannot be judged",
                      k->p->left->object, it_chunk_text(a, &k->p->left->geometry, &k->p->left->key, k->id));
@@ -344,7 +375,6 @@ static void findings(struct it_diff *d, struct it_pair *p, const struct tally *t
     struct arena *a = d->cx->arena;
     const char *object = p->left->object, *key = it_join(a, &p->left->key, ", ");
     const char *at_least = t->uncertain ? "at least " : "";
-    bool tolerated = (p->live & (LIVE_INSERTS | LIVE_DELETES)) && !t->extra_at && !t->missing_at && !t->changed_at;
 
     if (t->extra && t->extra_at)
         it_finding(d->cx, d->report, INTEGRITY_ERROR, "rows-extra", object, "%s%s of %s new, first: %s %s", at_least,
@@ -358,32 +388,76 @@ static void findings(struct it_diff *d, struct it_pair *p, const struct tally *t
         it_finding(d->cx, d->report, INTEGRITY_ERROR, "rows-changed", object, "%s%s of %s %s changed, first: %s %s",
                    at_least, text_plural(a, t->changed, "row"), object, t->changed == 1 ? "is" : "are", key,
                    t->changed_at);
-    if (t->open_chunks && tolerated)
-        it_finding(
-            d->cx, d->report, INTEGRITY_WARNING, "range-uncovered", object,
-            "%s of %s differ, as rows were declared to come or go; what else changed there cannot be told, first: %s",
-            text_plural(a, t->open_chunks, "key range"), object, t->open_at);
-    else if (t->open_chunks)
+    if (t->open_chunks)
         it_finding(d->cx, d->report, INTEGRITY_ERROR, "range-differs", object, "%s of %s %s, first: %s",
                    text_plural(a, t->open_chunks, "key range"), object, t->open_chunks == 1 ? "differs" : "differ",
                    t->open_at)
             ->hint = "a certificate holds no rows: give the source as 'source_db_url' too, and the rows are named";
-    if (t->open_chunks)
+    if (t->undecided) {
+        d->report->unproven = true;
+        it_finding(
+            d->cx, d->report, INTEGRITY_WARNING, "range-uncovered", object,
+            "%s of %s %s, as declared writes or changes can explain; what else changed there cannot be told, first: %s",
+            text_plural(a, t->undecided, "key range"), object, t->undecided == 1 ? "differs" : "differ",
+            t->undecided_at)
+            ->hint =
+            "compare with a copy from the certificate's moment as 'source_db_url', or take the certificate when fewer rows come and go";
+    }
+    if (t->open_chunks + t->undecided)
         it_uncovered(d->cx, d->report,
                      "%s: rows of %lld differing key ranges could not be named from the certificate alone", object,
-                     t->open_chunks);
+                     t->open_chunks + t->undecided);
     p->line.extra += t->extra;
     p->line.missing += t->missing;
     p->line.changed += t->changed;
-    p->not_shown = tolerated ? 0 : t->open_chunks;
+    p->not_shown = t->open_chunks;
+    p->undecided = t->undecided;
     d->report->at_least = d->report->at_least || t->uncertain;
+}
+
+/* Where rows may be inserted: are all rows of the certificate still there, as they were? Those that its snapshot shows are digested once more, by
+ * themselves. Chunks in which they equal the certificate's need no further question, however many rows came. */
+static bool subtract_inserts(struct it_diff *d, struct it_pair *p)
+{
+    struct it_pass old = p->right_pass;
+    const struct it_chunks *l = &p->left->chunks, *now = &p->right_pass.chunks;
+    size_t kept = 0, all = p->n_unequal;
+    long long came = 0;
+
+    if (!(p->live & LIVE_INSERTS) || !same_lineage(d))
+        return true;
+    old.only = p->unequal;
+    old.n_only = all;
+    old.xids = NULL;
+    old.as_of = d->left.snapshot;
+    it_pass_queue(&old, d->o->slice_bytes);
+    if (!pg_pool_run(d->cx, d->right.pool))
+        return false;
+    for (size_t i = 0; i < all && !p->right->skip; i++) {
+        const struct it_chunk *a = it_chunks_find(l, p->unequal[i]), *b = it_chunks_find(now, p->unequal[i]);
+        if (it_chunk_equal(p, l, a, p->left_digest, &old.chunks, it_chunks_find(&old.chunks, p->unequal[i]), NULL))
+            came += (long long)(b ? b->rows : 0) - (long long)(a ? a->rows : 0);
+        else
+            p->unequal[kept++] = p->unequal[i];
+    }
+    p->n_unequal = kept;
+    p->line.inserted += came;
+    if (kept < all)
+        it_proof(
+            d->cx, d->report,
+            "%s: in %zu differing chunks all of the certificate's rows are still there as they were, beside %lld new ones",
+            p->left->object, all - kept, came);
+    return true;
 }
 
 bool it_evidence(struct it_diff *d, struct it_pair *p)
 {
-    static const struct it_chunk empty = {.rows = 0};
     struct tally t = {.extra = 0};
 
+    if (p->live & LIVE_ALL)
+        return true;
+    if (!subtract_inserts(d, p))
+        return false;
     for (size_t i = 0; i < p->n_unequal; i++) {
         struct look k = {.d = d, .p = p, .id = p->unequal[i]};
         const char *where = it_chunk_text(d->cx->arena, &p->left->geometry, &p->left->key, k.id);
@@ -391,7 +465,7 @@ bool it_evidence(struct it_diff *d, struct it_pair *p)
         k.now = it_chunks_find(&p->right_pass.chunks, k.id);
         k.delta = (long long)(k.now ? k.now->rows : 0) - (long long)(k.before ? k.before->rows : 0);
         if (!k.before || !k.now) { /* all of it came, or went */
-            bool tolerated = p->live & (k.now ? LIVE_INSERTS | LIVE_ALL : LIVE_DELETES | LIVE_ALL);
+            bool tolerated = p->live & (k.now ? LIVE_INSERTS : LIVE_DELETES);
             long long rows = k.now ? k.delta : -k.delta;
             *(tolerated ? (k.now ? &p->line.inserted : &p->line.deleted) : k.now ? &t.extra : &t.missing) += rows;
             if (!tolerated) {
@@ -404,11 +478,7 @@ bool it_evidence(struct it_diff *d, struct it_pair *p)
             continue;
         }
         if (p->left->geometry.kind == KEY_NONE || i >= CHUNKS_LOOKED_INTO) {
-            k.before = k.before ? k.before : &empty;
-            open_chunk(&k, &t, p->left->geometry.kind == KEY_NONE ? "" : differing_columns(&k));
-            t.uncertain++;
-            t.extra += k.delta > 0 ? k.delta : 0;
-            t.missing += k.delta < 0 ? -k.delta : 0;
+            unsolved(&k, &t, p->left->geometry.kind == KEY_NONE ? "" : differing_columns(&k));
             continue;
         }
         bool ok = look_into(&k, &t);

@@ -2,12 +2,16 @@
  *
  * PostgreSQL's *extended functions are made for hash joins, not for proofs. What has to be worked around, each found on real servers:
  *  - hashint8extended folds to 32 bits before it mixes: the high half goes into the seed first;
- *  - the types that are int8 inside (timestamp, time, money) inherit that: their binary form is hashed as bytes, through a record because
- *    bytea's own function cannot be called from SQL;
- *  - hashfloat8extended(0) is the seed itself, hash_numeric_extended(0) is seed - 1, and of NaN and both infinities the seed: with row keys as seeds,
- *    the terms of zeros would cancel one another under XOR (1 # 2 # 3 = 0). Zeros of floats and all numerics get a hashed seed;
+ *  - the types that are int8 inside (timestamp, time, money) inherit that: their binary form is hashed, as the text of its hexadecimal digits, because
+ *    bytea's own function cannot be called from SQL, and hashing it through a record is slower and came with PostgreSQL 14;
+ *  - hash_numeric_extended leaves out the sign, and XORs the exponent to what it returns, so that 5 is -5 and two rows multiplied by 10000 cancel:
+ *    numerics are hashed as text, which costs the same;
+ *  - hashfloat8extended(0) is the seed itself: with row keys as seeds, the terms of zeros would cancel one another under XOR (1 # 2 # 3 = 0). Zeros
+ *    of floats get a hashed seed;
  *  - jsonb_hash_extended gives {} and [] one value, and is linear in the seed: jsonb is hashed as text at every level;
- *  - enums, reg* types and arrays or records of them carry OIDs, which differ between databases: text. */
+ *  - enums, reg* types and arrays or records of them carry OIDs, which differ between databases: text;
+ *  - a cast to text may be anybody's function, which need not tell values apart: types that are not the server's own are written by their output
+ *    function, which concat() calls and a dump uses. */
 #include <string.h>
 
 #include "model.h"
@@ -107,6 +111,12 @@ enum it_family it_family_common(const struct it_column *a, const struct it_colum
     return fa == FAM_TEXT || fb == FAM_TEXT ? FAM_TEXT : FAM_NONE;
 }
 
+/* The bytes of a value's binary form; `send` "": it is bytes itself. */
+static void hex(struct str *out, const char *send, const char *v, const char *s)
+{
+    str_addf(out, "hashtextextended(encode(%s(%s), 'hex') COLLATE \"C\", %s)", send, v, s);
+}
+
 void it_family_sql(struct str *out, enum it_family f, const struct it_column *c, const char *v, const char *s)
 {
     switch (f) {
@@ -126,7 +136,13 @@ void it_family_sql(struct str *out, enum it_family f, const struct it_column *c,
         str_addf(out, "hashint8extended(%s%s, hashint4extended((%s%s >> 32)::int, %s))", v, cast, v, cast, s);
         return;
     }
-    case FAM_TEXT: str_addf(out, "hashtextextended(%s::text COLLATE \"C\", %s)", v, s); return;
+    case FAM_TEXT:
+        if (*c->base)
+            str_addf(out, "hashtextextended(%s::text COLLATE \"C\", %s)", v, s);
+        else
+            str_addf(out, "CASE WHEN %s IS DISTINCT FROM NULL THEN hashtextextended(concat(%s) COLLATE \"C\", %s) END",
+                     v, v, s);
+        return;
     case FAM_BPCHAR:
         str_addf(out, "hashbpcharextended(%s%s COLLATE \"C\", %s)", v, text_equal(c->base, "bpchar") ? "" : "::bpchar",
                  s);
@@ -135,37 +151,29 @@ void it_family_sql(struct str *out, enum it_family f, const struct it_column *c,
     case FAM_FLOAT: /* tells -0 from 0 */
         str_addf(
             out,
-            "CASE WHEN %s = 0 THEN hash_record_extended(row(float8send(%s)), %s) ELSE hashfloat8extended(%s, %s) END",
-            v, v, s, v, s);
+            "CASE WHEN %s = 0 THEN hashtextextended(%s::text COLLATE \"C\", %s) ELSE hashfloat8extended(%s, %s) END", v,
+            v, s, v, s);
         return;
     case FAM_FLOAT_EQ:
         str_addf(out, "CASE WHEN %s = 0 THEN hashint4extended(0, %s) ELSE hashfloat8extended(%s, %s) END", v, s, v, s);
         return;
-    case FAM_NUMERIC: /* scale() of NaN and the infinities is NULL */
-        str_addf(
-            out,
-            "hash_numeric_extended(%s, hashint4extended(coalesce(scale(%s), CASE %s::text WHEN 'NaN' THEN -1 WHEN 'Infinity' "
-            "THEN -2 ELSE -3 END), %s))",
-            v, v, v, s);
+    case FAM_NUMERIC: /* with its scale: 1.0 is not 1.00 */
+        str_addf(out, "hashtextextended(%s::text COLLATE \"C\", %s)", v, s);
         return;
-    case FAM_NUMERIC_EQ:
-        if (is_int(c))
-            str_addf(out, "hash_numeric_extended(%s::numeric, hashint4extended(0, %s))", v, s);
-        else
-            str_addf(
-                out,
-                "hash_numeric_extended(%s, hashint4extended(coalesce(scale(%s) & 0, CASE %s::text WHEN 'NaN' THEN -1 WHEN 'Infinity' "
-                "THEN -2 ELSE -3 END), %s))",
-                v, v, v, s);
+    case FAM_NUMERIC_EQ: /* an integer's text is that of the numeric without a fraction */
+        str_addf(out,
+                 is_int(c) ? "hashtextextended(%s::text COLLATE \"C\", %s)"
+                           : "hashtextextended(trim_scale(%s)::text COLLATE \"C\", %s)",
+                 v, s);
         return;
     case FAM_UUID: str_addf(out, "uuid_hash_extended(%s, %s)", v, s); return;
-    case FAM_BYTEA: str_addf(out, "hash_record_extended(row(%s), %s)", v, s); return;
-    case FAM_TIMESTAMP: str_addf(out, "hash_record_extended(row(timestamp_send(%s)), %s)", v, s); return;
-    case FAM_TIMESTAMPTZ: str_addf(out, "hash_record_extended(row(timestamptz_send(%s)), %s)", v, s); return;
-    case FAM_DATE: str_addf(out, "hash_record_extended(row(date_send(%s)), %s)", v, s); return;
-    case FAM_TIME: str_addf(out, "hash_record_extended(row(time_send(%s)), %s)", v, s); return;
-    case FAM_TIMETZ: str_addf(out, "hash_record_extended(row(timetz_send(%s)), %s)", v, s); return;
-    case FAM_MONEY: str_addf(out, "hash_record_extended(row(cash_send(%s)), %s)", v, s); return;
+    case FAM_BYTEA: hex(out, "", v, s); return;
+    case FAM_TIMESTAMP: hex(out, "timestamp_send", v, s); return;
+    case FAM_TIMESTAMPTZ: hex(out, "timestamptz_send", v, s); return;
+    case FAM_DATE: hex(out, "date_send", v, s); return;
+    case FAM_TIME: hex(out, "time_send", v, s); return;
+    case FAM_TIMETZ: hex(out, "timetz_send", v, s); return;
+    case FAM_MONEY: hex(out, "cash_send", v, s); return;
     case FAM_INET:
         str_addf(out, "hashinetextended(%s%s, %s)", v, text_equal(c->base, "cidr") ? "::inet" : "", s);
         return;
@@ -190,8 +198,8 @@ const char *it_probe_sql(struct arena *a)
         {FAM_FLOAT_EQ, "float8", {"'-0'::float8", "'0.1'::float8", "'-Infinity'::float8"}},
         {FAM_NUMERIC,
          "numeric",
-         {"'-12.50'::numeric", "'0'::numeric", "'NaN'::numeric", "'12345678901234567890.1'::numeric"}},
-        {FAM_NUMERIC_EQ, "numeric", {"'-12.50'::numeric", "'0'::numeric", "'NaN'::numeric", "'1e100'::numeric"}},
+         {"'-12.50'::numeric", "'0.00'::numeric", "'NaN'::numeric", "'12345678901234567890.1'::numeric"}},
+        {FAM_NUMERIC_EQ, "numeric", {"'-12.50'::numeric", "'0.00'::numeric", "'NaN'::numeric", "'1e100'::numeric"}},
         {FAM_UUID, "uuid", {"'00010203-0405-0607-0809-0a0b0c0d0e0f'::uuid"}},
         {FAM_BYTEA, "bytea", {"'\\x00ff10'::bytea"}},
         {FAM_TIMESTAMP,

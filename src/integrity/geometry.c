@@ -93,12 +93,6 @@ static bool take_histogram(struct ctx *cx, void *user, const struct pg_rows *row
     return true;
 }
 
-static const char *from_table(struct ctx *cx, struct it_side *side, const struct it_table *t)
-{
-    return arena_printf(cx->arena, "%s%s", *t->kind == 'p' ? "" : "ONLY ",
-                        pg_qualified(cx, pg_pool_first(side->pool), t->schema, t->name));
-}
-
 bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o,
                         struct it_table *const *tables, size_t n)
 {
@@ -117,8 +111,8 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
             const char *k = pg_ident(cx, pg, key->name);
             jobs[i] = (struct bounds_job){.side = side, .table = t, .chunk_rows = o->chunk_rows};
             pg_pool_add(side->pool,
-                        arena_printf(cx->arena, "SELECT min(%s)::bigint, max(%s)::bigint FROM %s", k, k,
-                                     from_table(cx, side, t)),
+                        arena_printf(cx->arena, "SELECT min(%s)::bigint, max(%s)::bigint FROM %s t", k, k,
+                                     it_rows_of(cx, pg, t, &t->key)),
                         0, NULL, take_bounds, &jobs[i]);
         }
     }

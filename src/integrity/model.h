@@ -135,6 +135,7 @@ struct it_side {
     struct pg_identity id;
     const char *snapshot, *lsn_start, *lsn_end; /* snapshot: pg_current_snapshot() */
     const char *end_snapshot;
+    const char *started_at; /* when the server was started */
     const char *taken_at, *tool;
     bool bypass_rls, quiescent;
     const char *quiescence; /* how it was judged */
@@ -175,14 +176,21 @@ bool it_base64_read(struct arena *a, const char *s, unsigned char **data, size_t
 /* ---- catalog.c ---- */
 /* Tables, columns, keys, leaves and guarding objects, into side->tables. Marks what is skipped. */
 bool it_catalog(struct ctx *cx, struct it_side *side, const struct integrity_options *o);
-/* Sets t->skip when the options leave it out. */
+/* Sets t->skip when the options leave it out; says of a skip's reason whether that was it. */
 void it_scope(struct it_table *t, const struct integrity_options *o);
+bool it_skip_is_scope(const char *reason);
+/* Sets t->skip when it is no ordinary table, or its rows cannot all be read; else clears it. */
+void it_readable(struct ctx *cx, struct it_table *t);
+/* Findings for the items of 'tables' and 'exclude_tables' that name nothing on either side; the second may be NULL. */
+void it_scope_unused(struct ctx *cx, struct integrity_report *r, const struct integrity_options *o,
+                     const struct it_side *one, const struct it_side *other);
 const struct it_column *it_column_find(const struct it_table *t, const char *name);
 struct it_table *it_table_find(struct it_side *side, const char *schema, const char *name);
 
 /* ---- side.c ---- */
 bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *target, const char *role,
                   const struct integrity_options *o);
+bool it_side_needs_sums(const struct it_side *side);
 /* LSN, counters, file nodes once more: was anything written, was a table rewritten under us? Ends the snapshot. */
 bool it_side_finish(struct ctx *cx, struct it_side *side, struct integrity_report *r);
 extern const char *const it_session[];
@@ -196,7 +204,8 @@ struct it_pass {
     const struct it_geometry *geometry;
     struct it_column_list keys, columns; /* this side's names and types, with the family to use */
     bool strong;
-    const char *xids;    /* '{1,2}' when touched rows are counted, else NULL */
+    const char *xids;  /* '{1,2}' when touched rows are counted, else NULL */
+    const char *as_of; /* only row versions that this snapshot (of pg_current_snapshot()) shows as written; NULL: all */
     const int64_t *only; /* restrict to these chunks, sorted; NULL: all */
     size_t n_only;
     struct it_chunks chunks;
@@ -207,12 +216,18 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
                         struct it_table *const *tables, size_t n);
 /* Queue the statements of a pass; pg_pools_run() does them. */
 void it_pass_queue(struct it_pass *p, long long slice_bytes);
+/* What stands in FROM for all rows of a table that are its own: the table, or its partitions without the foreign ones, with these columns. */
+const char *it_rows_of(struct ctx *cx, struct pg *pg, const struct it_table *t, const struct str_list *columns);
 /* FROM … of a query in which q.s is the seed, q.kN and q.cN the columns, restricted to p->only. */
 void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf *leaf, const char *where);
+/* SQL: did a transaction that the snapshot (a literal) shows as ended write the row version? */
+void it_written_by_sql(struct str *sql, const struct it_side *side, const char *xmin, const char *snapshot);
 /* The chunk's expression over the row source. */
 void it_pass_chunk(struct str *sql, const struct it_pass *p);
 /* Hash of column i, and the seed, over the row source. */
 void it_pass_hash(struct str *sql, const struct it_pass *p, size_t i);
+/* Word 0 or 1 of the whole row's SHA-256, over the row source of a strong pass. */
+void it_pass_whole(struct str *sql, int half);
 const char *it_pass_seed(const struct it_pass *p);
 /* What a failed statement means for its table: true when the run can go on without it (sets skip texts). */
 bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e);
@@ -236,7 +251,7 @@ struct it_change {
     enum it_change_kind kind;
     const char *text;                    /* as given */
     const char *schema, *table, *column; /* schema "" : any */
-    const char *to;                      /* renamed to */
+    const char *to_schema, *to;          /* renamed to; to_schema "": the same */
     bool happened;
 };
 enum { LIVE_INSERTS = 1, LIVE_DELETES = 2, LIVE_ALL = 4, LIVE_COLUMN = 8 };
@@ -254,6 +269,8 @@ bool it_declared_parse(struct ctx *cx, const struct str_list *changes, const str
 /* The first declaration of that kind for the table (and column, when not NULL), or NULL; marks it as happened. */
 struct it_change *it_declared_find(struct it_declared *d, enum it_change_kind kind, const struct it_table *t,
                                    const char *column);
+/* Does the declaration speak of that table (and column, when not NULL)? */
+bool it_change_names(const struct it_change *c, const struct it_table *t, const char *column);
 bool it_declared_any(const struct it_declared *d, const struct it_table *t);
 unsigned it_live_table(struct it_declared *d, const struct it_table *t);
 bool it_live_column(struct it_declared *d, const struct it_table *t, const char *column);
@@ -267,12 +284,17 @@ struct it_pair {
     struct it_pass left_pass, right_pass; /* left_pass only when the left is live */
     size_t *left_digest;                  /* for each column of right_pass: index among the left's digests */
     size_t n_left_digest;
-    struct str_list columns; /* left names of the compared columns, as right_pass.columns */
-    uint8_t *expected;       /* for each: its values may differ, as declared */
-    uint8_t *differs;        /* for each: some chunk differs */
-    struct str_list added;   /* columns that are new, as declared */
+    struct str_list columns;          /* left names of the compared columns, as right_pass.columns */
+    uint8_t *expected;                /* for each: its values may differ, as declared */
+    uint8_t *differs;                 /* for each: some chunk differs */
+    struct str_list added;            /* columns that are new, as declared */
+    const struct it_column **partner; /* for each left column the right one, or NULL */
+    bool *known;                      /* for each right column: it is a left one's partner */
+    bool any_expected;
+    long long rows_open; /* rows now in chunks that differ and could not be judged */
     bool comparable;
     long long not_shown;        /* chunks that differ and could not be looked into */
+    long long undecided;        /* chunks in which declared writes may hide others */
     struct str_list uncompared; /* "column (reason)" */
     unsigned live;
     struct integrity_table line;

@@ -1,4 +1,5 @@
 /* pair.c - which tables and columns of the two sides belong together, and what is undeclared about the rest. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "model.h"
@@ -27,42 +28,91 @@ static void undeclared(struct it_diff *d, const char *code, const char *object, 
         arena_printf(d->cx->arena, "if the change means it, declare it in 'expected_changes': %s", declaration);
 }
 
-static bool is_paired(const struct it_diff *d, const struct it_table *right)
+/* A table that there is only on one side. */
+static void only_named(struct it_diff *d, const struct it_table *t, const char *status, const char *note, bool left)
 {
-    for (size_t i = 0; i < d->pairs.n; i++)
-        if (d->pairs.at[i].right == right)
-            return true;
-    return false;
+    *VEC_PUSH(d->cx->arena, &d->report->tables) = (struct integrity_table){.object = t->object,
+                                                                           .status = status,
+                                                                           .note = note,
+                                                                           .key = "",
+                                                                           .rows_left = left ? t->rows : -1,
+                                                                           .rows_right = -1};
 }
 
-static void pair_left(struct it_diff *d, struct it_table *left)
+/* The right table that a declared rename made of a left one, or NULL. A name that another table had is believed to be this one's only when
+ * that other is declared to have gone. */
+static struct it_table *renamed(struct it_diff *d, const struct it_table *left)
+{
+    for (size_t i = 0; i < d->declared.changes.n; i++) {
+        struct it_change *c = &d->declared.changes.at[i];
+        if (c->kind != CHANGE_RENAME_TABLE || !it_change_names(c, left, NULL))
+            continue;
+        const char *schema = *c->to_schema ? c->to_schema : left->schema;
+        struct it_table *right = it_table_find(&d->right, schema, c->to),
+                        *holder = it_table_find(&d->left, schema, c->to);
+        if (!right || (holder && !it_declared_find(&d->declared, CHANGE_RENAME_TABLE, holder, NULL) &&
+                       !it_declared_find(&d->declared, CHANGE_DROP_TABLE, holder, NULL)))
+            continue;
+        c->happened = true;
+        return right;
+    }
+    return NULL;
+}
+
+static void gone(struct it_diff *d, const struct it_table *left)
 {
     struct arena *a = d->cx->arena;
-    const char *name = left->name;
     struct it_change *drop = it_declared_find(&d->declared, CHANGE_DROP_TABLE, left, NULL);
-    struct it_change *rename = it_declared_find(&d->declared, CHANGE_RENAME_TABLE, left, NULL);
 
-    if (!left->skip)
+    if (drop) {
+        drop->happened = true;
+        only_named(d, left, "dropped", "as declared", true);
+        it_proof(d->cx, d->report, "%s was dropped, as declared%s", left->object,
+                 left->rows >= 0 ? arena_printf(a, "; it held %lld rows", left->rows) : "");
+    } else {
+        only_named(d, left, "missing", "see the findings", true);
+        undeclared(d, "table-missing", left->object, arena_printf(a, "table %s is gone", left->object),
+                   arena_printf(a, "drop table %s", left->object));
+    }
+}
+
+/* The user asks for it by name, and the certificate was told to leave it out. */
+static bool asked_in_vain(const struct it_diff *d, const struct it_table *left)
+{
+    struct it_table plain = {.schema = left->schema, .name = left->name};
+
+    if (d->left.live || !d->o->tables || !d->o->tables->n || left->skip_code)
+        return false;
+    it_scope(&plain, d->o);
+    return !plain.skip && it_skip_is_scope(left->skip);
+}
+
+static void pair_left(struct it_diff *d, struct it_table *left, struct it_table *right)
+{
+    struct arena *a = d->cx->arena;
+
+    if (!left->skip) {
         it_scope(left, d->o);
+    } else if (asked_in_vain(d, left)) {
+        left->skip_code = "not-in-certificate";
+        left->skip_message =
+            arena_printf(a, "table %s is not in the certificate: %s when it was taken", left->object, left->skip);
+    }
     if (left->skip) {
         not_compared(d, left, d->left.role);
         return;
     }
-    if (rename && it_table_find(&d->right, left->schema, rename->to)) {
-        rename->happened = true;
-        name = rename->to;
-    }
-    struct it_table *right = it_table_find(&d->right, left->schema, name);
     if (!right) {
-        if (drop) {
-            drop->happened = true;
-            it_proof(d->cx, d->report, "%s was dropped, as declared%s", left->object,
-                     left->rows >= 0 ? arena_printf(a, "; it held %lld rows", left->rows) : "");
-            return;
-        }
-        undeclared(d, "table-missing", left->object, arena_printf(a, "table %s is gone", left->object),
-                   arena_printf(a, "drop table %s", left->object));
+        gone(d, left);
         return;
+    }
+    if (right->skip && it_skip_is_scope(right->skip)) /* what is in scope is said by the left's name */
+        it_readable(d->cx, right);
+    if (right->skip && !right->skip_code) {
+        undeclared(d, "table-kind-changed", left->object,
+                   arena_printf(a, "table %s has become %s, so it was not compared", left->object, right->skip),
+                   arena_printf(a, "drop table %s", left->object));
+        d->report->unproven = true;
     }
     if (right->skip) {
         not_compared(d, right, d->right.role);
@@ -73,43 +123,90 @@ static void pair_left(struct it_diff *d, struct it_table *left)
     p->right = right;
 }
 
-void it_pair_tables(struct it_diff *d)
+static void pair_added(struct it_diff *d, struct it_table *t)
 {
-    struct arena *a = d->cx->arena;
+    struct it_change *add = it_declared_find(&d->declared, CHANGE_ADD_TABLE, t, NULL);
 
-    for (size_t i = 0; i < d->left.tables.n; i++)
-        pair_left(d, &d->left.tables.at[i]);
-    for (size_t i = 0; i < d->right.tables.n; i++) {
-        struct it_table *t = &d->right.tables.at[i];
-        if (is_paired(d, t) || it_table_find(&d->left, t->schema, t->name))
-            continue;
-        if (t->skip) {
-            not_compared(d, t, d->right.role);
-            continue;
-        }
-        struct it_change *add = it_declared_find(&d->declared, CHANGE_ADD_TABLE, t, NULL);
-        if (add) {
-            add->happened = true;
-            it_proof(d->cx, d->report, "%s was added, as declared", t->object);
-            it_uncovered(d->cx, d->report, "%s: new, so there is nothing to compare it with", t->object);
-        } else {
-            undeclared(d, "table-added", t->object, arena_printf(a, "table %s is new", t->object),
-                       arena_printf(a, "add table %s", t->object));
-        }
+    if (add && !(t->skip && it_skip_is_scope(t->skip))) {
+        add->happened = true;
+        only_named(d, t, "new", "as declared", false);
+        it_proof(d->cx, d->report, "%s was added, as declared", t->object);
+        it_uncovered(d->cx, d->report, "%s: new, so there is nothing to compare it with", t->object);
+        d->report->tables_uncovered++;
+    } else if (t->skip) {
+        not_compared(d, t, d->right.role);
+    } else {
+        only_named(d, t, "new", "see the findings", false);
+        undeclared(d, "table-added", t->object, arena_printf(d->cx->arena, "table %s is new", t->object),
+                   arena_printf(d->cx->arena, "add table %s", t->object));
     }
 }
 
-/* The right side's column for a left one, after declared renames; NULL when it is not there. */
-static const struct it_column *counterpart(struct it_diff *d, struct it_pair *p, const char *name)
+void it_pair_tables(struct it_diff *d)
 {
-    struct it_change *rename = it_declared_find(&d->declared, CHANGE_RENAME_COLUMN, p->left, name);
-    const struct it_column *c = rename ? it_column_find(p->right, rename->to) : NULL;
+    struct arena *a = d->cx->arena;
+    struct it_table_list *l = &d->left.tables, *r = &d->right.tables;
+    struct it_table **partner = arena_array(a, l->n + 1, sizeof *partner);
+    bool *taken = arena_array(a, r->n + 1, sizeof *taken);
 
-    if (c) {
-        rename->happened = true;
-        return c;
+    for (size_t i = 0; i < l->n; i++)
+        if ((partner[i] = renamed(d, &l->at[i])))
+            taken[partner[i] - r->at] = true;
+    for (size_t i = 0; i < l->n; i++) {
+        struct it_table *same = partner[i] ? NULL : it_table_find(&d->right, l->at[i].schema, l->at[i].name);
+        if (!same || taken[same - r->at])
+            continue;
+        partner[i] = same;
+        taken[same - r->at] = true;
     }
-    return it_column_find(p->right, name);
+    for (size_t i = 0; i < l->n; i++)
+        pair_left(d, &l->at[i], partner[i]);
+    for (size_t i = 0; i < r->n; i++)
+        if (!taken[i])
+            pair_added(d, &r->at[i]);
+    it_scope_unused(d->cx, d->report, d->o, &d->left, &d->right);
+}
+
+/* The right column that a declared rename made of a left one; as with tables. */
+static const struct it_column *renamed_column(struct it_diff *d, const struct it_pair *p, const char *name)
+{
+    for (size_t i = 0; i < d->declared.changes.n; i++) {
+        struct it_change *c = &d->declared.changes.at[i];
+        if (c->kind != CHANGE_RENAME_COLUMN || !it_change_names(c, p->left, name))
+            continue;
+        const struct it_column *right = it_column_find(p->right, c->to);
+        if (!right ||
+            (it_column_find(p->left, c->to) && !it_declared_find(&d->declared, CHANGE_RENAME_COLUMN, p->left, c->to) &&
+             !it_declared_find(&d->declared, CHANGE_DROP_COLUMN, p->left, c->to)))
+            continue;
+        c->happened = true;
+        return right;
+    }
+    return NULL;
+}
+
+/* p->partner: for each left column its right one, NULL: it is gone. p->known: which right columns are some left one's. */
+static void pair_columns(struct it_diff *d, struct it_pair *p)
+{
+    const struct it_column_list *l = &p->left->columns, *r = &p->right->columns;
+
+    p->partner = arena_array(d->cx->arena, l->n + 1, sizeof *p->partner);
+    p->known = arena_array(d->cx->arena, r->n + 1, sizeof *p->known);
+    for (size_t i = 0; i < l->n; i++)
+        if ((p->partner[i] = renamed_column(d, p, l->at[i].name)))
+            p->known[p->partner[i] - r->at] = true;
+    for (size_t i = 0; i < l->n; i++) {
+        const struct it_column *same = p->partner[i] ? NULL : it_column_find(p->right, l->at[i].name);
+        if (!same || p->known[same - r->at])
+            continue;
+        p->partner[i] = same;
+        p->known[same - r->at] = true;
+    }
+}
+
+static const struct it_column *counterpart(const struct it_pair *p, const struct it_column *left)
+{
+    return p->partner[left - p->left->columns.at];
 }
 
 static void leave_column(struct it_diff *d, struct it_pair *p, const char *name, const char *why)
@@ -123,6 +220,9 @@ static bool type_changed(struct it_diff *d, struct it_pair *p, const struct it_c
     struct arena *a = d->cx->arena;
     struct it_change *change = it_declared_find(&d->declared, CHANGE_COLUMN, p->left, l->name);
 
+    if (l->not_null && !r->not_null && !change)
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "not-null-dropped", p->left->object,
+                   "column %s of %s may be NULL now, and could not be before", l->name, p->left->object);
     if (text_equal(l->type, r->type))
         return change != NULL;
     if (change)
@@ -158,7 +258,7 @@ static void add_column(struct it_diff *d, struct it_pair *p, const struct it_col
 static bool add_key(struct it_diff *d, struct it_pair *p, const char *name)
 {
     struct arena *a = d->cx->arena;
-    const struct it_column *l = it_column_find(p->left, name), *r = counterpart(d, p, name);
+    const struct it_column *l = it_column_find(p->left, name), *r = counterpart(p, l);
 
     if (!r) {
         undeclared(d, "column-missing", p->left->object,
@@ -188,7 +288,8 @@ static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_col
 {
     struct arena *a = d->cx->arena;
     struct it_change *drop = it_declared_find(&d->declared, CHANGE_DROP_COLUMN, p->left, l->name);
-    const struct it_column *r = counterpart(d, p, l->name);
+    struct it_change *add = it_declared_find(&d->declared, CHANGE_ADD_COLUMN, p->left, l->name);
+    const struct it_column *r = counterpart(p, l);
 
     if (!r) {
         if (drop) {
@@ -199,6 +300,12 @@ static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_col
                        arena_printf(a, "column %s of %s is gone", l->name, p->left->object),
                        arena_printf(a, "drop column %s.%s", p->left->name, l->name));
         }
+        return false;
+    }
+    if (drop && add && text_equal(r->name, l->name)) {
+        drop->happened = add->happened = true;
+        *VEC_PUSH(a, &p->added) = r->name;
+        leave_column(d, p, l->name, "dropped and added anew, as declared");
         return false;
     }
     if (it_live_column(&d->declared, p->left, l->name)) {
@@ -213,6 +320,14 @@ static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_col
         d->report->unproven = d->report->unproven || !expected;
         return false;
     }
+    if (expected && p->left->geometry.kind == KEY_NONE && d->left.live) {
+        it_declared_find(&d->declared, CHANGE_COLUMN, p->left, l->name)->happened =
+            true; /* it may have: nobody can tell */
+        leave_column(d, p, l->name,
+                     "its values may change, as declared; without a key they are no part of the row then");
+        return false;
+    }
+    p->any_expected = p->any_expected || expected;
     add_column(d, p, l, r, f, digest, expected);
     return true;
 }
@@ -235,12 +350,7 @@ static void find_added(struct it_diff *d, struct it_pair *p)
 
     for (size_t i = 0; i < p->right->columns.n; i++) {
         const struct it_column *r = &p->right->columns.at[i];
-        bool known = false;
-        for (size_t c = 0; c < p->left->columns.n && !known; c++) {
-            const struct it_column *other = counterpart(d, p, p->left->columns.at[c].name);
-            known = other == r;
-        }
-        if (known)
+        if (p->known[i])
             continue;
         struct it_change *add = it_declared_find(&d->declared, CHANGE_ADD_COLUMN, p->left, r->name);
         if (add) {
@@ -272,6 +382,7 @@ void it_pair_columns(struct it_diff *d, struct it_pair *p)
         .object = l->object, .rows_left = l->rows, .rows_right = -1, .note = "", .status = "not compared"};
     p->line.key = l->key.n ? it_join(a, &l->key, ", ") : "none: rows as a multiset";
     p->comparable = true;
+    pair_columns(d, p);
 
     if (d->left.live) { /* a certificate lists what it digested; a live table everything that is not its key */
         for (size_t c = 0; c < n; c++) {
@@ -319,32 +430,52 @@ static const struct it_object *find_object(const struct it_side *s, const char *
     return NULL;
 }
 
-static bool in_scope(const struct it_diff *d, const char *object)
+/* The pair whose left, or right, table has that name; NULL: it is not compared. */
+static const struct it_pair *find_pair(const struct it_diff *d, const char *object, bool left)
 {
     for (size_t i = 0; i < d->pairs.n; i++)
-        if (text_equal(d->pairs.at[i].left->object, object))
+        if (text_equal(left ? d->pairs.at[i].left->object : d->pairs.at[i].right->object, object))
+            return &d->pairs.at[i];
+    return NULL;
+}
+
+/* Does a declared change of a column, or of a table that is dropped, take this constraint along? */
+static bool follows(const struct it_diff *d, const struct it_pair *p, const struct it_object *constraint)
+{
+    for (size_t i = 0; i < d->declared.changes.n; i++) {
+        const struct it_change *c = &d->declared.changes.at[i];
+        bool column = it_change_names(c, p->left, NULL) &&
+                      (c->kind == CHANGE_DROP_COLUMN || c->kind == CHANGE_RENAME_COLUMN || c->kind == CHANGE_COLUMN);
+        bool table = c->kind == CHANGE_DROP_TABLE || c->kind == CHANGE_RENAME_TABLE;
+        if ((column && strstr(constraint->definition, c->column)) ||
+            (table && strstr(constraint->definition, c->table)))
             return true;
+    }
     return false;
 }
 
 static void compare_object(struct it_diff *d, const struct it_object *l)
 {
-    const struct it_object *r = find_object(&d->right, l->kind, l->table, l->name);
-
     if (text_equal(l->kind, "sequence")) {
+        const struct it_object *r = find_object(&d->right, l->kind, l->table, l->name);
         if (r && l->has_value && (!r->has_value || r->value < l->value) && r->value >= 0)
             it_finding(d->cx, d->report, INTEGRITY_ERROR, "sequence-backwards", l->name,
                        "sequence %s stood at %lld and stands at %lld: it will give numbers a second time", l->name,
                        l->value, r->value);
         return;
     }
-    if (!text_equal(l->kind, "constraint") || !in_scope(d, l->table))
+    const struct it_pair *p = text_equal(l->kind, "constraint") ? find_pair(d, l->table, true) : NULL;
+    if (!p)
         return;
-    const struct it_table t = {.schema = arena_strndup(d->cx->arena, l->table, strcspn(l->table, ".")),
-                               .name = strchr(l->table, '.') ? strchr(l->table, '.') + 1 : l->table};
-    if (!r && !it_declared_any(&d->declared, &t))
+    const struct it_object *r = find_object(&d->right, l->kind, p->right->object, l->name);
+    /* Two versions of the server may write one definition differently. */
+    bool one_version = strtol(d->left.id.server_version, NULL, 10) == strtol(d->right.id.server_version, NULL, 10);
+    if (!r && !follows(d, p, l))
         it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-missing", l->table,
                    "constraint %s of %s is gone: %s", l->name, l->table, l->definition);
+    else if (r && one_version && !text_equal(l->definition, r->definition) && !follows(d, p, l))
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-changed", l->table,
+                   "constraint %s of %s was %s and is %s", l->name, l->table, l->definition, r->definition);
     else if (r && !*l->state && *r->state)
         it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-not-valid", l->table,
                    "constraint %s of %s is not validated any more", l->name, l->table);
@@ -357,7 +488,8 @@ void it_objects_compare(struct it_diff *d)
     for (size_t i = 0; i < d->right.objects.n; i++) {
         const struct it_object *r = &d->right.objects.at[i];
         bool bad = text_equal(r->kind, "index") || text_equal(r->kind, "trigger");
-        if (!bad || find_object(&d->left, r->kind, r->table, r->name) || !in_scope(d, r->table))
+        const struct it_pair *p = bad ? find_pair(d, r->table, false) : NULL;
+        if (!p || find_object(&d->left, r->kind, p->left->object, r->name))
             continue;
         it_finding(d->cx, d->report, INTEGRITY_WARNING,
                    text_equal(r->kind, "index") ? "index-invalid" : "trigger-disabled", r->table,
@@ -365,11 +497,24 @@ void it_objects_compare(struct it_diff *d)
     }
 }
 
+/* The same declaration given twice has happened when one of them has. */
+static bool happened(const struct it_declared *declared, const struct it_change *c)
+{
+    for (size_t i = 0; i < declared->changes.n; i++) {
+        const struct it_change *o = &declared->changes.at[i];
+        if (o->happened && o->kind == c->kind && text_equal(o->table, c->table) && text_equal(o->column, c->column) &&
+            text_equal(o->to ? o->to : "", c->to ? c->to : "") &&
+            (!*o->schema || !*c->schema || text_equal(o->schema, c->schema)))
+            return true;
+    }
+    return false;
+}
+
 void it_declared_unused(struct it_diff *d)
 {
     for (size_t i = 0; i < d->declared.changes.n; i++) {
         const struct it_change *c = &d->declared.changes.at[i];
-        if (!c->happened)
+        if (!happened(&d->declared, c))
             it_finding(d->cx, d->report, INTEGRITY_WARNING, "declared-change-missing", c->table,
                        "declared, but it did not happen: %s", c->text)
                 ->hint = "was the change deployed here, and is the name right?";
@@ -398,8 +543,7 @@ bool it_added_columns(struct it_diff *d)
         str_add(&sql, "SELECT count(*)");
         for (size_t c = 0; c < p->added.n; c++)
             str_addf(&sql, ", count(%s)", pg_ident(cx, pg, p->added.at[c]));
-        str_addf(&sql, " FROM %s%s", *p->right->kind == 'p' ? "" : "ONLY ",
-                 pg_qualified(cx, pg, p->right->schema, p->right->name));
+        str_addf(&sql, " FROM %s t", it_rows_of(cx, pg, p->right, &p->added));
         PG_ROWS_AUTO rows = {.n = 0};
         if (!pg_query(cx, pg, &rows, sql.s, 0, NULL))
             return false;

@@ -1,4 +1,5 @@
 /* pass.c - one pass over a table: the statement, its slices, and the digests that come back; see model.h and integrity.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "model.h"
@@ -63,12 +64,17 @@ static void seed_sql(struct str *sql, const struct it_pass *p)
     str_add(sql, seed);
 }
 
-/* A value as it goes into the whole row's SHA-256: types of one's own carry OIDs in their binary form, so they go as text. */
+/* A value as it goes into the whole row's SHA-256. A record's binary form names its fields' types by OID: domains go as their base type, and types
+ * of one's own as text. */
 static void strong_value(struct str *sql, const struct it_pass *p, const struct it_column *c)
 {
-    str_add(sql, column_ref(p, c->name));
-    if (c->family == FAM_TEXT)
-        str_add(sql, "::text");
+    const char *v = column_ref(p, c->name);
+
+    if (*c->base)
+        str_addf(sql, "%s::pg_catalog.%s", v,
+                 c->family == FAM_TEXT ? "text" : pg_ident(p->cx, pg_pool_first(p->side->pool), c->base));
+    else
+        str_addf(sql, "CASE WHEN %s IS DISTINCT FROM NULL THEN concat(%s) END", v, v);
 }
 
 static void strong_row(struct str *sql, const struct it_pass *p)
@@ -123,10 +129,45 @@ static bool by_index(const struct it_pass *p)
            text_equal(p->table->key.at[0], p->keys.at[0].name);
 }
 
+static bool has_foreign(const struct it_table *t)
+{
+    for (size_t l = 0; l < t->leaves.n; l++)
+        if (t->leaves.at[l].foreign)
+            return true;
+    return false;
+}
+
+const char *it_rows_of(struct ctx *cx, struct pg *pg, const struct it_table *t, const struct str_list *columns)
+{
+    struct str sql = str_new(cx->arena);
+
+    if (*t->kind != 'p' || !has_foreign(t)) {
+        str_addf(&sql, "%s%s", *t->kind == 'p' ? "" : "ONLY ", pg_qualified(cx, pg, t->schema, t->name));
+        return sql.s;
+    }
+    for (size_t l = 0; l < t->leaves.n; l++) {
+        if (t->leaves.at[l].foreign)
+            continue;
+        str_add(&sql, sql.len ? " UNION ALL SELECT xmin" : "(SELECT xmin");
+        for (size_t c = 0; c < columns->n; c++)
+            str_addf(&sql, ", %s", pg_ident(cx, pg, columns->at[c]));
+        str_addf(&sql, " FROM ONLY %s", pg_qualified(cx, pg, t->leaves.at[l].schema, t->leaves.at[l].name));
+    }
+    if (!sql.len) { /* all of it is foreign */
+        str_add(&sql, "(SELECT xmin");
+        for (size_t c = 0; c < columns->n; c++)
+            str_addf(&sql, ", %s", pg_ident(cx, pg, columns->at[c]));
+        str_addf(&sql, " FROM ONLY %s", pg_qualified(cx, pg, t->schema, t->name));
+    }
+    str_addc(&sql, ')');
+    return sql.s;
+}
+
 void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf *leaf, const char *where)
 {
     struct pg *pg = pg_pool_first(p->side->pool);
-    bool index = by_index(p), whole = !leaf && *p->table->kind == 'p';
+    bool index = by_index(p);
+    struct str_list names = {.n = 0};
 
     if (index) {
         struct str los = str_new(p->cx->arena), his = str_new(p->cx->arena);
@@ -146,12 +187,24 @@ void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf
     str_add(sql, " AS s");
     if (p->strong)
         strong_row(sql, p);
-    str_addf(sql, " FROM %s%s t", whole ? "" : "ONLY ",
-             pg_qualified(p->cx, pg, leaf ? leaf->schema : p->table->schema, leaf ? leaf->name : p->table->name));
-    if (*where)
+    for (size_t i = 0; i < p->keys.n + p->columns.n; i++)
+        *VEC_PUSH(p->cx->arena, &names) = i < p->keys.n ? p->keys.at[i].name : p->columns.at[i - p->keys.n].name;
+    if (leaf)
+        str_addf(sql, " FROM ONLY %s t", pg_qualified(p->cx, pg, leaf->schema, leaf->name));
+    else
+        str_addf(sql, " FROM %s t", it_rows_of(p->cx, pg, p->table, &names));
+    const char *joint = "WHERE";
+    if (*where) {
         str_addf(sql, " WHERE %s", where);
+        joint = "AND";
+    }
+    if (p->as_of) {
+        str_addf(sql, " %s ", joint);
+        it_written_by_sql(sql, p->side, "t.xmin", pg_literal(p->cx, pg, p->as_of));
+        joint = "AND";
+    }
     if (index)
-        str_addf(sql, " %s %s BETWEEN r.lo AND r.hi", *where ? "AND" : "WHERE", column_ref(p, p->keys.at[0].name));
+        str_addf(sql, " %s %s BETWEEN r.lo AND r.hi", joint, column_ref(p, p->keys.at[0].name));
     /* OFFSET 0 keeps the subquery apart, so that the seed is computed once a row and not once a column. */
     str_add(sql, index || p->strong || p->geometry->kind != KEY_RANGE ? " OFFSET 0) q" : ") q");
     if (p->only && !index) {
@@ -162,6 +215,18 @@ void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf
             str_addf(sql, "%s%lld", i ? "," : "", (long long)p->only[i]);
         str_add(sql, "}'::bigint[])");
     }
+}
+
+void it_written_by_sql(struct str *sql, const struct it_side *side, const char *xmin, const char *snapshot)
+{
+    const char *colon = strchr(side->snapshot, ':'); /* "xmin:xmax:…" */
+    unsigned long long now = colon ? strtoull(colon + 1, NULL, 10) : 0;
+
+    /* xmin has 32 bits: the nearest id up to now that ends in them. Below 3 are the server's own. */
+    str_addf(
+        sql,
+        "(%s::text::bigint < 3 OR pg_visible_in_snapshot((%llu - ((%llu - %s::text::bigint) & 4294967295))::text::xid8, %s))",
+        xmin, now, now, xmin, snapshot);
 }
 
 void it_pass_chunk(struct str *sql, const struct it_pass *p)
@@ -180,6 +245,11 @@ void it_pass_chunk(struct str *sql, const struct it_pass *p)
 void it_pass_hash(struct str *sql, const struct it_pass *p, size_t i)
 {
     it_family_sql(sql, p->columns.at[i].family, &p->columns.at[i], arena_printf(p->cx->arena, "q.c%zu", i + 1), "q.s");
+}
+
+void it_pass_whole(struct str *sql, int half)
+{
+    str_addf(sql, "('x' || substr(q.w, %d, 16))::bit(64)::bigint", 1 + half * 16);
 }
 
 const char *it_pass_seed(const struct it_pass *p)
@@ -205,11 +275,11 @@ static const char *statement(const struct it_pass *p, const struct it_leaf *leaf
         it_pass_hash(&sql, p, i);
         str_addc(&sql, ')');
     }
-    if (p->strong)
-        str_addf(
-            &sql,
-            ", %s(('x' || substr(q.w, 1, 16))::bit(64)::bigint), %s(('x' || substr(q.w, 17, 16))::bit(64)::bigint)",
-            aggregate, aggregate);
+    for (int half = 0; p->strong && half < 2; half++) {
+        str_addf(&sql, ", %s(", aggregate);
+        it_pass_whole(&sql, half);
+        str_addc(&sql, ')');
+    }
     it_pass_from(&sql, p, leaf, where);
     str_add(&sql, " GROUP BY 1");
     return sql.s;
@@ -284,6 +354,8 @@ void it_pass_queue(struct it_pass *p, long long slice_bytes)
 
     if (p->geometry->kind == KEY_RANGE && p->geometry->lo > p->geometry->hi)
         expected = 2;
+    if (expected > 2 * IT_MAX_CHUNKS) /* only a forged certificate says so; the table of chunks grows anyway */
+        expected = 2 * IT_MAX_CHUNKS;
     it_chunks_init(&p->chunks, p->cx->arena, digests, p->only ? p->n_only : expected);
     for (size_t l = 0; l < p->table->leaves.n; l++)
         leaves_readable = leaves_readable && (p->table->leaves.at[l].readable || p->table->leaves.at[l].foreign);

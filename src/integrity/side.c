@@ -21,6 +21,9 @@ const char *const it_session[] = {
     "SET bytea_output = 'hex'",
     "SET lc_monetary = 'C'",
     "SET xmloption = 'content'",
+    "SET array_nulls = on",
+    "SET quote_all_identifiers = off",
+    "SET transform_null_equals = off",
     "SET default_transaction_read_only = on",
     "SET idle_in_transaction_session_timeout = 0",
     NULL,
@@ -69,14 +72,14 @@ bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *
     side->snapshot = arena_strdup(cx->arena, pg_text(&rows, 0, 0));
     side->lsn_start = arena_strdup(cx->arena, pg_text(&rows, 0, 1));
     side->bypass_rls = pg_bool(&rows, 0, 2);
+    side->started_at = arena_strdup(cx->arena, pg_text(&rows, 0, 3));
     side->taken_at = clock_rfc3339(cx->arena, clock_wall_ms());
-    if (pg_version(pg) < 140000 && !o->sums) {
-        fail(cx, E_INPUT, "%s runs PostgreSQL %s, which has no bit_xor aggregate", pg_where(pg),
-             side->id.server_version);
-        err_hint(cx, "set aggregate=sum, for the baseline as well");
-        return false;
-    }
     return probe(cx, side) && it_catalog(cx, side, o);
+}
+
+bool it_side_needs_sums(const struct it_side *side)
+{
+    return side->pool && pg_version(pg_pool_first(side->pool)) < 140000; /* no bit_xor */
 }
 
 /* Was a table's file replaced since the catalogue was read? Then the snapshot may have seen it empty. */

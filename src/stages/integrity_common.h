@@ -13,57 +13,59 @@ struct integrity_config {
     int strictness, aggregate;
 };
 
-#define INTEGRITY_INPUTS(T, c)                                                                             \
-    {.name = "tables",                                                                                     \
-     .type = IN_LIST,                                                                                      \
-     .offset = offsetof(T, c.tables),                                                                      \
-     .doc = "Only these tables: name or schema.name, * for any characters"},                               \
-        {.name = "exclude_tables",                                                                         \
-         .type = IN_LIST,                                                                                  \
-         .offset = offsetof(T, c.exclude_tables),                                                          \
-         .doc = "Leave these tables out: name or schema.name, * for any characters"},                      \
-        {.name = "connections",                                                                            \
-         .type = IN_INTEGER,                                                                               \
-         .def = "2",                                                                                       \
-         .min = 1,                                                                                         \
-         .max = 32,                                                                                        \
-         .offset = offsetof(T, c.connections),                                                             \
-         .doc = "Connections per database, all on one snapshot"},                                          \
-        {.name = "chunk_rows",                                                                             \
-         .type = IN_INTEGER,                                                                               \
-         .flags = IN_ADVANCED,                                                                             \
-         .def = "1000",                                                                                    \
-         .min = 16,                                                                                        \
-         .max = 1000000,                                                                                   \
-         .offset = offsetof(T, c.chunk_rows),                                                              \
-         .doc = "Rows per chunk aimed at; grows with the table"},                                          \
-        {.name = "slice_size",                                                                             \
-         .type = IN_SIZE,                                                                                  \
-         .flags = IN_ADVANCED,                                                                             \
-         .def = "512MB",                                                                                   \
-         .min = 8 << 20,                                                                                   \
-         .max = 1LL << 40,                                                                                 \
-         .offset = offsetof(T, c.slice_size),                                                              \
-         .doc = "Heap that one query reads at most"},                                                      \
-        {.name = "statement_timeout",                                                                      \
-         .type = IN_DURATION,                                                                              \
-         .flags = IN_ADVANCED,                                                                             \
-         .def = "0",                                                                                       \
-         .min = 0,                                                                                         \
-         .max = 86400000,                                                                                  \
-         .offset = offsetof(T, c.statement_timeout),                                                       \
-         .doc = "Longest time for one query; 0 for none"},                                                 \
-        {.name = "lock_timeout",                                                                           \
-         .type = IN_DURATION,                                                                              \
-         .flags = IN_ADVANCED,                                                                             \
-         .def = "30s",                                                                                     \
-         .min = 0,                                                                                         \
-         .max = 86400000,                                                                                  \
-         .offset = offsetof(T, c.lock_timeout),                                                            \
-         .doc = "Longest wait for a table that is locked; 0 for none"},                                    \
-    {                                                                                                      \
-        .name = "aggregate", .type = IN_CHOICE, .flags = IN_ADVANCED, .def = "xor", .choices = "xor|sum",  \
-        .offset = offsetof(T, c.aggregate), .doc = "How digests are put together; PostgreSQL 13 needs sum" \
+#define INTEGRITY_INPUTS(T, c)                                                                                           \
+    {.name = "tables",                                                                                                   \
+     .type = IN_LIST,                                                                                                    \
+     .offset = offsetof(T, c.tables),                                                                                    \
+     .doc = "Only these tables: name or schema.name, * for any characters"},                                             \
+        {.name = "exclude_tables",                                                                                       \
+         .type = IN_LIST,                                                                                                \
+         .offset = offsetof(T, c.exclude_tables),                                                                        \
+         .doc = "Leave these tables out: name or schema.name, * for any characters"},                                    \
+        {.name = "connections",                                                                                          \
+         .type = IN_INTEGER,                                                                                             \
+         .def = "2",                                                                                                     \
+         .min = 1,                                                                                                       \
+         .max = 32,                                                                                                      \
+         .offset = offsetof(T, c.connections),                                                                           \
+         .doc = "Connections per database, all on one snapshot"},                                                        \
+        {.name = "chunk_rows",                                                                                           \
+         .type = IN_INTEGER,                                                                                             \
+         .flags = IN_ADVANCED,                                                                                           \
+         .def = "1000",                                                                                                  \
+         .min = 16,                                                                                                      \
+         .max = 1000000,                                                                                                 \
+         .offset = offsetof(T, c.chunk_rows),                                                                            \
+         .doc = "Rows per chunk aimed at; grows with the table"},                                                        \
+        {.name = "slice_size",                                                                                           \
+         .type = IN_SIZE,                                                                                                \
+         .flags = IN_ADVANCED,                                                                                           \
+         .def = "512MB",                                                                                                 \
+         .min = 8 << 20,                                                                                                 \
+         .max = 1LL << 40,                                                                                               \
+         .offset = offsetof(T, c.slice_size),                                                                            \
+         .doc = "Heap that one query reads at most"},                                                                    \
+        {.name = "statement_timeout",                                                                                    \
+         .type = IN_DURATION,                                                                                            \
+         .flags = IN_ADVANCED,                                                                                           \
+         .def = "0",                                                                                                     \
+         .min = 0,                                                                                                       \
+         .max = 86400000,                                                                                                \
+         .offset = offsetof(T, c.statement_timeout),                                                                     \
+         .doc = "Longest time for one query; 0 for none"},                                                               \
+        {.name = "lock_timeout",                                                                                         \
+         .type = IN_DURATION,                                                                                            \
+         .flags = IN_ADVANCED,                                                                                           \
+         .def = "30s",                                                                                                   \
+         .min = 0,                                                                                                       \
+         .max = 86400000,                                                                                                \
+         .offset = offsetof(T, c.lock_timeout),                                                                          \
+         .doc = "Longest wait for a table that is locked; 0 for none"},                                                  \
+    {                                                                                                                    \
+        .name = "aggregate", .type = IN_CHOICE, .flags = IN_ADVANCED, .def = "xor", .choices = "xor|sum",                \
+        .offset = offsetof(T, c.aggregate),                                                                              \
+        .doc =                                                                                                           \
+            "How digests are put together; PostgreSQL 13 always takes sum, so choose it where 13 is to be compared with" \
     }
 
 #define INTEGRITY_OUTPUTS                                                                                         \

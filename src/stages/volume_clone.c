@@ -196,7 +196,7 @@ static void summarise(struct run *run, const struct clone_report *r, bool verify
     if (run->dry_run)
         result_summary(run->result, "%s", r->notes.n ? r->notes.at[r->notes.n - 1].message : "nothing to do");
     else if (verify_only)
-        result_summary(run->result, "the copy is the source's%s", tables);
+        result_summary(run->result, "the copy equals its source%s", tables);
     else
         result_summary(run->result, "copied %s to %s (%s)%s", text_size(a, (unsigned long long)r->bytes_copied),
                        r->target, r->strategy, tables);
