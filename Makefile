@@ -50,7 +50,6 @@ STATIC_LIBS += -lm
 
 SHARED_LIBS := -lpq
 SHARED_LIBS += -lcrypto
-SHARED_LIBS += -lz
 SHARED_LIBS += -lm
 
 # ---------------------------------------------------------------------------------------------------- flags

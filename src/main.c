@@ -33,7 +33,7 @@ static void settle(struct result *r, struct ctx *cx, bool ran, const struct inpu
             fail(cx, E_INTERNAL, "defect: the stage failed without saying why");
         r->error = &cx->err;
         r->verdict = cx->err.code == E_INCONCLUSIVE ? VERDICT_INCONCLUSIVE : VERDICT_ERROR;
-        r->exit_status = err_exit_status(cx->err.code);
+        r->exit_status = cx->err.code == E_INCONCLUSIVE && fail_on == SEV_NEVER ? 0 : err_exit_status(cx->err.code);
         if (!*r->summary)
             result_summary(r, "%s", cx->err.message);
         return;

@@ -80,8 +80,6 @@ static inline void deploy_close_ptr(struct deploy **d)
 
 const struct plan *deploy_plan(const struct deploy *d);
 const struct ran *deploy_last(const struct deploy *d); /* the newest row; NULL: none */
-size_t deploy_history_size(const struct deploy *d);
-bool deploy_history_exists(const struct deploy *d);
 
 /* False with E_CHECKSUM when a changeset that ran was edited. */
 bool deploy_check(struct ctx *cx, const struct deploy *d);

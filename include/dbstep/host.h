@@ -86,7 +86,6 @@ bool host_append(struct host_run *h, const char *path, int fd, const char *text,
 void host_omit(struct host_run *h, const struct host_value *v, const char *why);
 /* Indexes of h->values, the shortest value first: where room is short, one large text must not push out the numbers. */
 size_t *host_by_size(struct host_run *h);
-char *host_base64(struct arena *a, const char *bytes, size_t n);
 /* Unguessable; hex holds digits + 1 bytes. False when the kernel gives no random bytes: then nothing may rely on the token. */
 bool host_random_token(char *hex, size_t digits);
 

@@ -23,7 +23,7 @@ struct render_facts {
     bool dry_run;
 };
 
-/* The whole document, schema_version 1; README in plugin/REFERENCE.md. Integers among the outputs are strings: engines that
+/* The whole document, schema_version 1; docs/result.md describes it, docs/result.schema.json closes it. Integers among the outputs are strings: engines that
  * re-encode JSON lose those above 2^53. */
 char *render_json(struct arena *a, const struct result *r, struct render_facts facts);
 /* The output `result`: verdict, outputs, the first findings; minified, host-safe and never longer than max bytes. Findings are

@@ -27,7 +27,6 @@ struct deploy {
     char advisory_key[24];
     const char *locked_by; /* what we wrote into the row; NULL: we do not hold it */
     bool advisory;
-    long backend;
 
     const char *deployment_id;
 };

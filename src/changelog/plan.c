@@ -176,13 +176,3 @@ const struct ran *deploy_last(const struct deploy *d)
 {
     return d->rows.n ? &d->rows.at[d->rows.n - 1] : NULL;
 }
-
-size_t deploy_history_size(const struct deploy *d)
-{
-    return d->rows.n;
-}
-
-bool deploy_history_exists(const struct deploy *d)
-{
-    return d->history_exists;
-}

@@ -87,19 +87,19 @@ char *text_replace(struct arena *a, const char *s, const char *from, const char 
     return out.s;
 }
 
-size_t text_utf8_sequence(const char *text)
+size_t text_utf8_sequence(const char *s)
 {
-    const unsigned char *s = (const unsigned char *)text;
-    size_t n = s[0] < 0x80                   ? 1
-               : s[0] >= 0xC2 && s[0] < 0xE0 ? 2
-               : (s[0] & 0xF0) == 0xE0       ? 3
-               : s[0] >= 0xF0 && s[0] < 0xF5 ? 4
+    const unsigned char *b = (const unsigned char *)s;
+    size_t n = b[0] < 0x80                   ? 1
+               : b[0] >= 0xC2 && b[0] < 0xE0 ? 2
+               : (b[0] & 0xF0) == 0xE0       ? 3
+               : b[0] >= 0xF0 && b[0] < 0xF5 ? 4
                                              : 0;
     for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xC0) != 0x80)
+        if ((b[i] & 0xC0) != 0x80)
             return 0;
-    if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F) || (s[0] == 0xF0 && s[1] < 0x90) ||
-        (s[0] == 0xF4 && s[1] > 0x8F))
+    if ((b[0] == 0xE0 && b[1] < 0xA0) || (b[0] == 0xED && b[1] > 0x9F) || (b[0] == 0xF0 && b[1] < 0x90) ||
+        (b[0] == 0xF4 && b[1] > 0x8F))
         return 0;
     return n;
 }

@@ -21,6 +21,7 @@
  * A table's digest is the SHA-256 of its geometry, names and chunk arrays, as they stand in the file, each ended by a newline. */
 #include <string.h>
 
+#include "dbstep/base64.h"
 #include "dbstep/files.h"
 #include "dbstep/hash.h"
 #include "dbstep/json.h"
@@ -65,7 +66,7 @@ static void write_chunks(struct table_writer *out, const struct it_chunks *c)
         str_clear(&bytes);
         for (size_t i = 0; i < c->n; i++)
             add_word(&bytes, field == 0 ? (uint64_t)c->at[i].id : field == 1 ? c->at[i].rows : c->at[i].keys);
-        put(out, field == 0 ? "id" : field == 1 ? "rows" : "keys", it_base64(a, bytes.s, bytes.len));
+        put(out, field == 0 ? "id" : field == 1 ? "rows" : "keys", base64_text(a, bytes.s, bytes.len));
     }
     json_array(out->w, "digests");
     for (size_t d = 0; d < c->columns; d++) {
@@ -74,10 +75,10 @@ static void write_chunks(struct table_writer *out, const struct it_chunks *c)
             add_word(&bytes, c->digest[i * c->columns + d]);
             any_absent = any_absent || c->absent[i * c->columns + d];
         }
-        put(out, NULL, it_base64(a, bytes.s, bytes.len));
+        put(out, NULL, base64_text(a, bytes.s, bytes.len));
     }
     json_end_array(out->w);
-    put(out, "absent", any_absent ? it_base64(a, c->absent, c->n * c->columns) : "");
+    put(out, "absent", any_absent ? base64_text(a, c->absent, c->n * c->columns) : "");
     json_end_object(out->w);
 }
 

@@ -1,6 +1,7 @@
 /* certificate_read.c - reading a certificate; the format is described in certificate.c. */
 #include <string.h>
 
+#include "dbstep/base64.h"
 #include "dbstep/files.h"
 #include "dbstep/hash.h"
 #include "dbstep/json.h"
@@ -38,7 +39,7 @@ static bool words(struct reader *r, const struct json *v, size_t n, const unsign
 {
     unsigned char *data = NULL;
     size_t len = 0;
-    if (!v || !json_is_string(v) || !it_base64_read(r->cx->arena, json_text(v), &data, &len) || len != n)
+    if (!v || !json_is_string(v) || !base64_read(r->cx->arena, json_text(v), &data, &len) || len != n)
         return damaged(r->cx, r->path, "an array of digests has the wrong length");
     *out = data;
     return true;
@@ -60,7 +61,7 @@ static bool read_chunks(struct reader *r, const struct json *chunks, struct it_t
     const unsigned char *rows, *keys, *absent = NULL, *column;
     size_t len = 0, columns = 0;
 
-    if (!ids || !json_is_string(ids) || !it_base64_read(r->cx->arena, json_text(ids), &id_bytes, &len) || len % 8)
+    if (!ids || !json_is_string(ids) || !base64_read(r->cx->arena, json_text(ids), &id_bytes, &len) || len % 8)
         return damaged(r->cx, r->path, "a list of chunks is malformed");
     size_t n = len / 8;
     for (const struct json *d = json_first(digests); d; d = json_next(d))

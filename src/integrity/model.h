@@ -170,8 +170,6 @@ void it_chunks_sort(struct it_chunks *c); /* by id */
 uint64_t it_chunks_rows(const struct it_chunks *c);
 /* Decimal text of any length, signed, modulo 2^64. */
 uint64_t it_number_mod64(const char *s);
-char *it_base64(struct arena *a, const void *data, size_t n);
-bool it_base64_read(struct arena *a, const char *s, unsigned char **data, size_t *n);
 
 /* ---- catalog.c ---- */
 /* Tables, columns, keys, leaves and guarding objects, into side->tables. Marks what is skipped. */

@@ -121,18 +121,19 @@ static bool write_and_rename(struct ctx *cx, const char *path, const char *conte
     bool durable = how & DURABLE;
     const char *folder = folder_of(cx->arena, path);
     char *temporary = arena_printf(cx->arena, "%s/.%s.XXXXXX", folder, path_base(path));
-    FD_AUTO fd = mkostemp(temporary, O_CLOEXEC);
+    int fd = mkostemp(temporary, O_CLOEXEC);
 
     if (fd < 0)
         return fail_output(cx, "write", path);
     bool ok = ((how & PRIVATE) || fchmod(fd, usual_mode()) == 0) && write_whole(fd, content, len) &&
               (!durable || fsync(fd) == 0);
-    if (ok) {
-        ok = close(fd) == 0; /* network file systems may tell of a full disk only now */
-        fd = -1;
-    }
-    if (!ok || rename(temporary, path) != 0) {
+    if (!ok)
         fail_output(cx, "write", path);
+    if (close(fd) != 0 && ok) /* network file systems may tell of a full disk only now */
+        ok = fail_output(cx, "write", path);
+    if (ok && rename(temporary, path) != 0)
+        ok = fail_output(cx, "write", path);
+    if (!ok) {
         unlink(temporary);
         return false;
     }

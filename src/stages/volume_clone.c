@@ -11,7 +11,7 @@ struct config {
     const char *clone_name, *maintenance_db, *target_dir, *server_dir, *target_owner;
     const char *expect_lsn, *expect_system_identifier, *source_snapshot;
     struct str_list tablespace_mapping, clone_settings;
-    long long max_rate, sessions_wait, verify_connections;
+    long long max_rate, sessions_wait, connections;
     bool replace, replace_unmarked, copy_settings, neutralise, write_config, server_stopped, verify_only;
 };
 
@@ -62,9 +62,9 @@ static const struct input_spec inputs[] = {
     {IN_FIELD(struct config, server_stopped), .type = IN_BOOLEAN, .flags = IN_ADVANCED, .def = "false",
      .doc = "Provider basebackup: vouch that no server runs on target_dir although a postmaster.pid is there"},
     {IN_FIELD(struct config, verify), .type = IN_CHOICE, .def = "auto", .choices = "auto|none|counts|digests",
-     .doc = "How tables are held against the source's; auto: digests up to 4 GB, counts above"},
-    {IN_FIELD(struct config, verify_connections), .type = IN_INTEGER, .flags = IN_ADVANCED, .def = "2", .min = 1,
-     .max = 16, .doc = "Connections per side that compare tables"},
+     .doc = "How tables are compared with the source's; auto: digests up to 4 GB, counts above"},
+    {IN_FIELD(struct config, connections), .type = IN_INTEGER, .flags = IN_ADVANCED, .def = "2", .min = 1, .max = 32,
+     .doc = "Connections per side that compare tables"},
     {IN_FIELD(struct config, verify_only), .type = IN_BOOLEAN, .def = "false",
      .doc = "Copy nothing: prove the started copy at db_url, whoever made it"},
     IN_DATABASE(struct config, db, "", "the started copy, for verify_only"),
@@ -119,7 +119,7 @@ static struct clone_request request(const struct run *run, const struct config *
         .target_owner = c->target_owner,
         .server_stopped = c->server_stopped,
         .verify = (enum clone_verify)c->verify,
-        .verify_connections = (int)c->verify_connections,
+        .verify_connections = (int)c->connections,
         .clone = c->db,
         .expect_lsn = c->expect_lsn,
         .expect_system_identifier = c->expect_system_identifier,

@@ -94,7 +94,7 @@ static const char hosts[] =
     "On GitHub the image whose tag ends in `-gha` starts as root, as the runner wants it, opens the runner's files, and goes on "
     "as the owner of the workspace (input `run_as`).\n\n"
     "## result.json\n\n"
-    "`schema_version` is 1. Members: `tool`, `stage`, `host`, `dry_run`, `verdict` (pass, fail, inconclusive, error), "
+    "`schema_version` is 1; docs/result.md describes it, docs/result.schema.json is its JSON Schema. Members: `tool`, `stage`, `host`, `dry_run`, `verdict` (pass, fail, inconclusive, error), "
     "`exit_code`, `summary`, `started_at`, `duration_ms`, `error` (null, or `code`, `exit_code`, `retryable`, `category`, "
     "`message`, `detail`, `hint`, `sqlstate`, `file`, `line`, `column`), `outputs`, `proofs`, `uncovered`, `findings` "
     "(`severity`, `code`, `message`, `object`, `file`, `line`, `column`, `hint`), `tables` (`title`, `headers`, `rows`), "

@@ -16,6 +16,7 @@
  */
 #include <string.h>
 
+#include "dbstep/base64.h"
 #include "dbstep/clock.h"
 #include "dbstep/files.h"
 #include "dbstep/host.h"
@@ -44,7 +45,7 @@ static const char *encode(struct host_run *h, const struct host_value *v)
     if (host_plain_safe(v->value))
         return v->value;
     if (h->config->output_encoding)
-        return arena_printf(a, "__B64__%s", host_base64(a, v->value, strlen(v->value)));
+        return arena_printf(a, "__B64__%s", base64_text(a, v->value, strlen(v->value)));
     struct str out = str_new(a);
     struct json_writer w = json_writer(&out);
     w.host_safe = true;
@@ -174,7 +175,7 @@ static bool write_card(struct host_run *h)
     if (!text_equal(path, "/dev/stdout") && !text_equal(path, "/dev/stderr"))
         return file_write_atomic(h->cx, path, out.s, out.len);
     /* Both streams reach Drone's log; stdout is ours to write. */
-    char *card = arena_printf(a, "\033]1338;%s\033]0m\n", host_base64(a, out.s, out.len));
+    char *card = arena_printf(a, "\033]1338;%s\033]0m\n", base64_text(a, out.s, out.len));
     out_raw(card, strlen(card));
     return true;
 }

@@ -198,22 +198,6 @@ size_t *host_by_size(struct host_run *h)
     return order;
 }
 
-char *host_base64(struct arena *a, const char *bytes, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *s = (const unsigned char *)bytes;
-    char *out = arena_alloc(a, (n + 2) / 3 * 4 + 1), *p = out;
-
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned v = (unsigned)s[i] << 16 | (i + 1 < n ? (unsigned)s[i + 1] << 8 : 0) | (i + 2 < n ? s[i + 2] : 0);
-        *p++ = digits[v >> 18];
-        *p++ = digits[v >> 12 & 63];
-        *p++ = i + 1 < n ? digits[v >> 6 & 63] : '=';
-        *p++ = i + 2 < n ? digits[v & 63] : '=';
-    }
-    return out;
-}
-
 bool host_random_token(char *hex, size_t digits)
 {
     unsigned char raw[32];

@@ -265,8 +265,8 @@ static bool has(const struct str_list *names, const char *name)
  * namespace as DBSTEP_SERVICE_HOST, DBSTEP_PORT_5432_TCP and so on; Harness sets a few PLUGIN_ variables of its own. */
 static bool foreign(const char *name, const char *value)
 {
-    static const char *const exact[] = {"DBSTEP_BINARY",        "DBSTEP_SCHEMAS",       "PLUGIN_PIPELINE",
-                                        "PLUGIN_ARTIFACT_FILE", "PLUGIN_METADATA_FILE", "PLUGIN_BUILD_TOOL_FILE"};
+    static const char *const exact[] = {"PLUGIN_PIPELINE", "PLUGIN_ARTIFACT_FILE", "PLUGIN_METADATA_FILE",
+                                        "PLUGIN_BUILD_TOOL_FILE"};
     for (size_t i = 0; i < COUNT(exact); i++)
         if (text_equal(name, exact[i]))
             return true;

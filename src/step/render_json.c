@@ -112,7 +112,7 @@ static void add_cases(struct json_writer *w, const struct result *r)
         json_string(w, "suite", c->suite);
         json_string(w, "name", c->name);
         json_string(w, "outcome", c->failure ? "failed" : c->skipped ? "skipped" : "passed");
-        json_int(w, "duration_ms", c->ms);
+        json_int64_string(w, "duration_ms", c->ms);
         if (c->failure || c->skipped)
             json_string(w, "reason", c->failure ? c->failure : c->skipped);
         if (c->output)

@@ -18,6 +18,7 @@ import time
 
 import psycopg2
 import pytest
+from jsonschema import Draft202012Validator
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARY = os.environ.get("DBSTEP_BINARY", os.path.join(ROOT, "build", "dbstep"))
@@ -121,6 +122,28 @@ class Server:
         return name
 
 
+def result_validator():
+    """The published schema of result.json, closed: readers ignore members that they do not know, the tests do not."""
+    with open(os.path.join(ROOT, "docs", "result.schema.json")) as f:
+        schema = json.load(f)
+
+    def close(node):
+        if isinstance(node, dict):
+            if "required" in node and "properties" in node:
+                node["additionalProperties"] = False
+            for child in node.values():
+                close(child)
+        elif isinstance(node, list):
+            for child in node:
+                close(child)
+
+    close(schema)
+    return Draft202012Validator(schema)
+
+
+RESULT = result_validator()
+
+
 class Run:
     """What one call of the binary left behind."""
 
@@ -129,6 +152,8 @@ class Run:
         self.folder = folder
         path = os.path.join(folder, "result.json")
         self.result = json.load(open(path)) if os.path.exists(path) else None
+        if self.result is not None:
+            assert [f"{list(e.absolute_path)}: {e.message[:200]}" for e in RESULT.iter_errors(self.result)] == []
 
     @property
     def outputs(self):

@@ -53,6 +53,11 @@ def test_warning_does_not_fail_unless_asked(dbstep, server, database, tmp_path):
     assert run.status == 3, run
 
 
+def test_never_failing_is_not_passing(dbstep, server, database, tmp_path):
+    run = dbstep("data-test", db_url=server.url(database), test_dir=write(tmp_path / "t", a="SELECT 1"), fail_on="never")
+    assert run.status == 0 and run.outputs["verdict"] == "fail", run
+
+
 def test_broken_query_is_a_failure_with_its_line(dbstep, server, database, tmp_path):
     tests = write(tmp_path / "t", a="-- name: typo\nSELECT\n  nope\nFROM pg_class", b="SELECT 1 WHERE false")
     run = dbstep("data-test", db_url=server.url(database), test_dir=tests)

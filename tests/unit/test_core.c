@@ -1,6 +1,7 @@
 /* Core: arena, strings and text, vectors, JSON, clock, digests, errors. */
 #include <limits.h>
 
+#include "dbstep/base64.h"
 #include "dbstep/clock.h"
 #include "dbstep/ctx.h"
 #include "dbstep/hash.h"
@@ -233,6 +234,30 @@ static void test_catalogue(void **state)
     }
 }
 
+static void test_base64(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"Zm9", "Zm9*", "Zg=", "====", "Z===", "Zg==Zg==", "Zm9v\n"};
+    unsigned char data[256], *back;
+    size_t n;
+
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (unsigned char)(i * 151);
+    for (size_t len = 0; len <= sizeof data; len++) {
+        assert_true(base64_read(&arena, base64_text(&arena, data, len), &back, &n));
+        assert_int_equal(n, len);
+        assert_memory_equal(back, data, len);
+    }
+    assert_string_equal(base64_text(&arena, "", 0), "");
+    assert_string_equal(base64_text(&arena, "f", 1), "Zg==");
+    assert_string_equal(base64_text(&arena, "fo", 2), "Zm8=");
+    assert_string_equal(base64_text(&arena, "foobar", 6), "Zm9vYmFy");
+    assert_string_equal(base64_text(&arena, "\xFF\xFE", 2), "//4=");
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        if (base64_read(&arena, wrong[i], &back, &n))
+            fail_test("'%s' was taken for base64", wrong[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +271,7 @@ int main(void)
         cmocka_unit_test_teardown(test_digests, leave),
         cmocka_unit_test_teardown(test_first_error_wins, leave),
         cmocka_unit_test_teardown(test_catalogue, leave),
+        cmocka_unit_test_teardown(test_base64, leave),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* The chunk store, base64, and names and declarations. */
+/* The chunk store, and names and declarations. */
 #include "../../src/integrity/model.h"
 
 #include <setjmp.h>
@@ -80,25 +80,6 @@ static void sums_are_taken_modulo_2_64(void **state)
     assert_true(it_number_mod64("9223372036854775807") == INT64_MAX);
 }
 
-static void base64_survives_the_way_there_and_back(void **state)
-{
-    (void)state;
-    struct arena a = {0};
-    unsigned char data[256], *back;
-    size_t n;
-    for (size_t i = 0; i < sizeof data; i++)
-        data[i] = (unsigned char)(i * 151);
-    for (size_t len = 0; len <= sizeof data; len++) {
-        assert_true(it_base64_read(&a, it_base64(&a, data, len), &back, &n));
-        assert_int_equal(n, len);
-        assert_memory_equal(back, data, len);
-    }
-    assert_string_equal(it_base64(&a, "foob", 4), "Zm9vYg==");
-    assert_false(it_base64_read(&a, "Zm9", &back, &n));
-    assert_false(it_base64_read(&a, "Zm9*", &back, &n));
-    arena_free(&a);
-}
-
 static void patterns_match_names(void **state)
 {
     (void)state;
@@ -145,7 +126,6 @@ int main(void)
         cmocka_unit_test(a_chunk_without_values_is_not_one_of_zero),
         cmocka_unit_test(many_chunks_are_found_and_sorted),
         cmocka_unit_test(sums_are_taken_modulo_2_64),
-        cmocka_unit_test(base64_survives_the_way_there_and_back),
         cmocka_unit_test(patterns_match_names),
         cmocka_unit_test(declarations_are_understood),
     };

@@ -11,6 +11,7 @@ static struct {
     ConnStatusType status;
 } server;
 
+/* NOLINTBEGIN(bugprone-reserved-identifier): the names are the linker's */
 char *__wrap_PQresultErrorField(const PGresult *res, int field);
 ConnStatusType __wrap_PQstatus(const PGconn *conn);
 char *__wrap_PQerrorMessage(const PGconn *conn);
@@ -45,6 +46,7 @@ char *__wrap_PQuser(const PGconn *conn)
     (void)conn;
     return (char *)(uintptr_t) "app";
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 static struct ctx failed(const char *state, const char *primary)
 {
