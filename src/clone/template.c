@@ -523,8 +523,14 @@ static bool prove(struct job *j)
         "'%s' was copied inside one cluster (system identifier %s), between %s and %s, while nobody was connected to it",
         j->source_name, *after.system_identifier ? after.system_identifier : "not visible to the role", j->before.lsn,
         after.lsn);
-    bool ok = verify_tables(cx, j->q, r, (struct verify_side){&j->q->source, j->source_name, "source"},
-                            (struct verify_side){&j->q->source, j->q->clone_name, "copy"}, r->source_snapshot);
+    bool ok = verify_tables(cx, j->q, r,
+                            (struct verify_side){.target = &j->q->source, .database = j->source_name, .role = "source"},
+                            (struct verify_side){.target = &j->q->source,
+                                                 .database = j->q->clone_name,
+                                                 .role = "copy",
+                                                 .same_cluster = true,
+                                                 .may_be_empty = true},
+                            r->source_snapshot);
     clone_phase(cx, r, "compare", &since);
     return ok;
 }

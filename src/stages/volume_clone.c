@@ -155,7 +155,7 @@ static void show_findings(struct run *run, const struct clone_report *r)
         const struct clone_table *x = &r->tables.at[i];
         const char *const row[] = {x->name, count(a, x->source_rows), count(a, x->clone_rows), x->verdict};
         result_row(run->result, t, row);
-        if (text_equal(x->verdict, "differs") || text_starts(x->verdict, "missing"))
+        if (text_starts(x->verdict, "differs") || text_starts(x->verdict, "missing"))
             result_finding(run->result, SEV_ERROR, "clone-table-differs", "%s: %s", x->name, x->verdict)->object =
                 x->name;
     }

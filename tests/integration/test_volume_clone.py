@@ -157,6 +157,54 @@ def test_proof_of_a_started_copy(production, place, dbstep):
         assert counted.status == 0 and any("not compared" in u for u in counted.result["uncovered"]), counted
 
 
+def test_proof_is_not_had_for_nothing(production, place, dbstep):
+    """What passes as equal although it proves nothing: production itself, a database without tables, a copy that was worked on."""
+    data = place + "/pg"
+    production.create_database("proof2")
+    production.sql(TABLES, "proof2")
+    made = dbstep("volume-clone", source_db_url=production.url("proof2"), target_dir=data)
+    assert made.status == 0, made
+    inputs = {"verify_only": True, "source_db_url": production.url("proof2"), "expect_lsn": made.outputs["end_lsn"],
+              "source_snapshot": made.outputs["source_snapshot"]}
+    itself = dbstep("volume-clone", db_url=production.url("proof2", tcp=True), **inputs)
+    assert itself.status == 4 and "the source itself" in itself.err, itself
+    with started(place, data) as copy:
+        empty = dbstep("volume-clone", db_url=copy.url("postgres"), **{**inputs, "source_db_url": production.url("postgres")})
+        assert empty.result["verdict"] == "inconclusive" and "right database" in " ".join(empty.result["uncovered"]), empty
+        # Rows added to the copy, with production's own new rows to hide among.
+        production.sql("INSERT INTO warehouses SELECT g FROM generate_series(20001, 20010) g", "proof2")
+        copy.sql("INSERT INTO warehouses VALUES (-1)", "proof2")
+        worked_on = dbstep("volume-clone", db_url=copy.url("proof2"), **inputs)
+        assert worked_on.status == 23 and "written to on the copy" in str(worked_on.result["findings"]), worked_on
+        copy.sql("CREATE TABLE made_here AS SELECT 1 AS a; DELETE FROM warehouses WHERE id = -1", "proof2")
+        extra = dbstep("volume-clone", db_url=copy.url("proof2"), **inputs)
+        assert any("made_here" in u for u in extra.result["uncovered"]), extra
+        assert extra.status != 0
+
+
+def test_rows_lost_behind_a_busy_table(production, place, dbstep):
+    """A table that production writes to is no excuse for rows that the copy lacks."""
+    data = place + "/pg"
+    production.create_database("proof3")
+    production.sql(TABLES, "proof3")
+    made = dbstep("volume-clone", source_db_url=production.url("proof3"), target_dir=data)
+    assert made.status == 0, made
+    inputs = {"verify_only": True, "source_db_url": production.url("proof3"), "expect_lsn": made.outputs["end_lsn"],
+              "source_snapshot": made.outputs["source_snapshot"]}
+    production.sql("INSERT INTO warehouses SELECT g FROM generate_series(20001, 20010) g; UPDATE warehouses SET location = 'x' WHERE id < 5", "proof3")
+    with started(place, data) as copy:
+        busy = dbstep("volume-clone", db_url=copy.url("proof3"), **inputs)
+        assert busy.status == 0 and "written meanwhile" in str(busy.result), busy
+        copy.sql("DELETE FROM warehouses WHERE id BETWEEN 100 AND 200", "proof3")
+        copy.sql("SELECT pg_stat_reset()", "proof3")
+        for verify in ("digests", "counts"):
+            lost = dbstep("volume-clone", db_url=copy.url("proof3"), verify=verify, **inputs)
+            assert lost.status == 23 and "rows of the source are missing" in str(lost.result), lost
+        production.sql("TRUNCATE warehouses", "proof3")
+        emptied = dbstep("volume-clone", db_url=copy.url("proof3"), **inputs)
+        assert emptied.result["verdict"] == "inconclusive" and "emptied" in " ".join(emptied.result["uncovered"]), emptied
+
+
 def test_a_foreign_server_is_no_copy(production, server, dbstep):
     run = dbstep("volume-clone", verify_only=True, source_db_url=production.url("bbq"), db_url=server.url("postgres"))
     assert run.status == 23 and "not a copy of the source" in run.err, run
