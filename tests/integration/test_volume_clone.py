@@ -196,6 +196,7 @@ def test_rows_lost_behind_a_busy_table(production, place, dbstep):
         busy = dbstep("volume-clone", db_url=copy.url("proof3"), **inputs)
         assert busy.status == 0 and "written meanwhile" in str(busy.result), busy
         copy.sql("DELETE FROM warehouses WHERE id BETWEEN 100 AND 200", "proof3")
+        wait_until(lambda: copy.value("SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'warehouses'", "proof3") == 101, what="the counters")
         copy.sql("SELECT pg_stat_reset()", "proof3")
         for verify in ("digests", "counts"):
             lost = dbstep("volume-clone", db_url=copy.url("proof3"), verify=verify, **inputs)
@@ -306,6 +307,70 @@ def test_folder_that_is_not_ours(production, place, dbstep):
     assert dry.status == 0 and os.listdir(place) == ["precious"], dry
     run = dbstep("volume-clone", source_db_url=production.url("bbq"), target_dir=place, replace_unmarked=True)
     assert run.status == 0 and "precious" not in os.listdir(place), run
+
+
+def test_the_sources_own_folders_are_never_touched(production, place, dbstep):
+    url, before = production.url("bbq"), sorted(os.listdir(production.data))
+    everything = {"replace_unmarked": True, "server_stopped": True}
+    os.symlink(production.data, place + "/link")
+    for bad in (production.data, production.data + "/", production.data + "/new", production.data + "/base/x/y", place + "/link", place + "/link/deep/er",
+                place + "/link/../data/new", production.folder, production.tablespace,
+                glob.glob(production.tablespace + "/PG_*")[0] + "/new"):
+        for inputs in ({}, everything):
+            run = dbstep("volume-clone", source_db_url=url, target_dir=bad, **inputs)
+            assert run.status == 4, (bad, inputs, run)
+    # A tablespace's place inside the data directory.
+    run = dbstep("volume-clone", source_db_url=url, target_dir=place + "/pg", tablespace_mapping=[f"{production.tablespace}={production.data}/space"])
+    assert run.status == 4, run
+    assert sorted(os.listdir(production.data)) == before
+    assert production.value("SELECT count(*) FROM elsewhere", "bbq") == 500
+    # A container sees no process of the server: the pid in the file is gone for it.
+    pid_file = open(production.data + "/postmaster.pid").read()
+    os.chmod(production.data + "/postmaster.pid", 0o600)
+    lines = pid_file.split("\n")
+    with open(production.data + "/postmaster.pid", "r+") as f:
+        f.write("\n".join(["9" * len(lines[0])] + lines[1:]))
+    try:
+        run = dbstep("volume-clone", source_db_url=url, target_dir=production.data, **everything)
+        assert run.status == 4 and "source's own data directory" in run.err, run
+    finally:
+        with open(production.data + "/postmaster.pid", "r+") as f:
+            f.write(pid_file)
+    assert production.value("SELECT count(*) FROM warehouses", "bbq") == 20000
+
+
+def test_paths_of_all_kinds(production, place, dbstep, tmp_path):
+    os.mkdir(place + "/real")
+    os.symlink(place + "/real", place + "/alias")
+    if server_user():
+        shutil.chown(place + "/real", server_user())
+    # Trailing slash, a link to a folder, a relative path, a volume's root with lost+found.
+    os.mkdir(place + "/real/lost+found")
+    for path, where in ((place + "/slash///", place + "/slash"), (place + "/alias", place + "/real"), (place + "/alias/sub/deep", place + "/real/sub/deep"),
+                        (os.path.relpath(place, tmp_path) + "/relative", place + "/relative")):
+        if where == place + "/real/sub/deep":
+            shutil.rmtree(place + "/real")
+            os.mkdir(place + "/real")
+        run = dbstep("volume-clone", source_db_url=production.url("bbq"), target_dir=path)
+        assert run.status == 0 and run.outputs["target"] == where, run
+        assert marker(where)["state"] == "complete"
+    if os.path.isdir("/dev/shm"):  # another file system
+        other = f"/dev/shm/dbstep-test-{os.getpid()}"
+        try:
+            run = dbstep("volume-clone", source_db_url=production.url("bbq"), target_dir=other + "/pg")
+            assert run.status == 0, run
+        finally:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def test_passwords_of_replication_do_not_stay(server_factory, place, dbstep):
+    s = server_factory()
+    s.sql("ALTER SYSTEM SET primary_conninfo = 'host=elsewhere password=swordfish'")
+    s.sql("ALTER SYSTEM SET work_mem = '7MB'")
+    run = dbstep("volume-clone", source_db_url=s.url(), target_dir=place + "/pg")
+    assert run.status == 0, run
+    text = open(place + "/pg/postgresql.auto.conf").read()
+    assert "swordfish" not in text and "work_mem = '7MB'" in text and "primary_conninfo = ''" in text
 
 
 def test_missing_rights_on_the_server(server_factory, place, dbstep):
