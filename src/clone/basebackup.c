@@ -364,7 +364,7 @@ static bool prove(struct backup *b)
     struct arena *a = cx->arena;
     const struct manifest *m = &b->receiver.manifest;
     struct control control;
-    long long segments = 0;
+    long long segments = 0, records = 0;
 
     clone_proof(
         cx, b->r,
@@ -383,10 +383,12 @@ static bool prove(struct backup *b)
     if (!prove_recent(b))
         return false;
     for (size_t i = 0; i < m->ranges.n; i++)
-        if (!wal_range_present(cx, b->target.dir, control.system_identifier, &m->ranges.at[i], &segments))
+        if (!wal_range_present(cx, b->target.dir, control.system_identifier, &m->ranges.at[i], &segments) ||
+            !wal_records_hold(cx, b->target.dir, &m->ranges.at[i], &records))
             return false;
-    clone_proof(cx, b->r, "It can start: the WAL from %s to %s is complete, %s", pg_lsn_text(a, b->start),
-                pg_lsn_text(a, b->end), text_plural(a, segments, "segment"));
+    clone_proof(cx, b->r, "It can start: the WAL from %s to %s is complete, %s, and each of its records (%s) matches its checksum",
+                pg_lsn_text(a, b->start), pg_lsn_text(a, b->end), text_plural(a, segments, "segment"),
+                text_group_digits(a, records));
     clone_uncovered(
         cx, b->r,
         "Row counts and digests: the copy's server is not running yet. Run the stage again with verify_only once it is");
