@@ -9,6 +9,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "dbstep/pg.h"
 #include "neutral.h"
 #include "receive.h"
+#include "sql.h"
 #include "target.h"
 #include "tree.h"
 
@@ -168,6 +170,42 @@ static bool take_snapshot(struct backup *b)
     err_clear(cx);
     b->r->source_snapshot = "";
     return true;
+}
+
+/* From inside a container a running server cannot be seen, and the user may vouch for the wrong folder: the source's own folder has its system
+ * identifier, and in postmaster.pid (third line) the second at which its server started, a moment before what the server itself says. */
+static bool refuse_source_itself(struct backup *b)
+{
+    struct ctx *cx = b->cx;
+    struct pg_options o = {.role = "source", .no_retry = true};
+    const char *path = path_join(cx->arena, b->target.dir, "postmaster.pid"), *line;
+    struct control control;
+    char *content;
+    size_t len;
+    long long started = 0;
+    PG_AUTO pg = NULL;
+
+    if (!file_exists(path) || !file_exists(path_join(cx->arena, b->target.dir, "global/pg_control")))
+        return true;
+    if (!file_read(cx, path, 65536, &content, &len) || !control_read(cx, b->target.dir, &control))
+        return false;
+    if (!text_equal(arena_printf(cx->arena, "%" PRIu64, control.system_identifier), b->system_identifier))
+        return true;
+    line = content;
+    for (int i = 0; i < 2 && line; i++)
+        line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL;
+    long long there = line ? strtoll(line, NULL, 10) : 0;
+    if (!pg_open(cx, &b->q->source, &o, &pg) ||
+        !pg_query_int(cx, pg, &started, sql_clone_started, 0, NULL)) {
+        if (cx->err.code == E_INTERRUPTED || cx->err.code == E_TIMEOUT)
+            return false;
+        err_clear(cx);
+    }
+    if (started ? started < there - 1 || started > there + 60 : file_exists(path_join(cx->arena, b->target.dir, MARKER_NAME)))
+        return true;
+    fail(cx, E_GUARD, "target_dir '%s' is the source's own data directory", b->target.dir);
+    err_hint(cx, "no input makes that possible: choose another folder");
+    return false;
 }
 
 static const char *backup_command(const struct backup *b)
@@ -326,7 +364,7 @@ static bool prove(struct backup *b)
     struct arena *a = cx->arena;
     const struct manifest *m = &b->receiver.manifest;
     struct control control;
-    long long segments = 0;
+    long long segments = 0, records = 0;
 
     clone_proof(
         cx, b->r,
@@ -345,10 +383,12 @@ static bool prove(struct backup *b)
     if (!prove_recent(b))
         return false;
     for (size_t i = 0; i < m->ranges.n; i++)
-        if (!wal_range_present(cx, b->target.dir, control.system_identifier, &m->ranges.at[i], &segments))
+        if (!wal_range_present(cx, b->target.dir, control.system_identifier, &m->ranges.at[i], &segments) ||
+            !wal_records_hold(cx, b->target.dir, &m->ranges.at[i], &records))
             return false;
-    clone_proof(cx, b->r, "It can start: the WAL from %s to %s is complete, %s", pg_lsn_text(a, b->start),
-                pg_lsn_text(a, b->end), text_plural(a, segments, "segment"));
+    clone_proof(cx, b->r, "It can start: the WAL from %s to %s is complete, %s, and each of its records (%s) matches its checksum",
+                pg_lsn_text(a, b->start), pg_lsn_text(a, b->end), text_plural(a, segments, "segment"),
+                text_group_digits(a, records));
     clone_uncovered(
         cx, b->r,
         "Row counts and digests: the copy's server is not running yet. Run the stage again with verify_only once it is");
@@ -413,7 +453,7 @@ static bool steps(struct backup *b)
     struct ctx *cx = b->cx;
     long long since = clock_ms();
 
-    if (!open_replication(b, &b->pg) || !identify(b))
+    if (!open_replication(b, &b->pg) || !identify(b) || !refuse_source_itself(b))
         return false;
     if (b->q->dry_run) {
         clone_note(cx, b->r, CLONE_NOTE, "clone-dry-run", "would copy %s into '%s'%s", pg_where(b->pg), b->target.dir,

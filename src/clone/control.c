@@ -104,7 +104,7 @@ static uint64_t segment_size_of(const unsigned char *page)
     return size >= 1u << 20 && size <= 1u << 30 && (size & (size - 1)) == 0 ? size : 0;
 }
 
-static char *segment_path(struct arena *a, const char *data_dir, unsigned timeline, uint64_t number, uint64_t size)
+char *wal_segment_path(struct arena *a, const char *data_dir, unsigned timeline, uint64_t number, uint64_t size)
 {
     uint64_t per_id = UINT64_C(0x100000000) / size;
     return arena_printf(a, "%s/pg_wal/%08X%08X%08X", data_dir, timeline, (unsigned)(number / per_id),
@@ -112,11 +112,11 @@ static char *segment_path(struct arena *a, const char *data_dir, unsigned timeli
 }
 
 /* The segment size is not known before a segment was read, and the name of a segment depends on it: eleven sizes are possible. */
-static uint64_t find_segment_size(struct ctx *cx, const char *data_dir, const struct manifest_range *r)
+uint64_t wal_segment_size(struct ctx *cx, const char *data_dir, const struct manifest_range *r)
 {
     for (uint64_t size = 1u << 20; size <= 1u << 30; size <<= 1) {
         unsigned char page[40];
-        FD_AUTO fd = open(segment_path(cx->arena, data_dir, r->timeline, r->start / size, size), O_RDONLY | O_CLOEXEC);
+        FD_AUTO fd = open(wal_segment_path(cx->arena, data_dir, r->timeline, r->start / size, size), O_RDONLY | O_CLOEXEC);
         if (fd >= 0 && read(fd, page, sizeof page) == (ssize_t)sizeof page && segment_size_of(page) == size)
             return size;
     }
@@ -169,13 +169,13 @@ static bool segment_holds(struct ctx *cx, const char *path, uint64_t system_iden
 bool wal_range_present(struct ctx *cx, const char *data_dir, uint64_t system_identifier, const struct manifest_range *r,
                        long long *segments)
 {
-    uint64_t size = find_segment_size(cx, data_dir, r);
+    uint64_t size = wal_segment_size(cx, data_dir, r);
 
     if (!size)
         return missing(cx, r, "its first segment", "is not there");
     for (uint64_t number = r->start / size; number * size < r->end || number == r->start / size; number++) {
         struct arena_mark mark = arena_mark(cx->arena);
-        if (!segment_holds(cx, segment_path(cx->arena, data_dir, r->timeline, number, size), system_identifier, r,
+        if (!segment_holds(cx, wal_segment_path(cx->arena, data_dir, r->timeline, number, size), system_identifier, r,
                            number * size, size))
             return false;
         arena_reset(cx->arena, mark);

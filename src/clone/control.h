@@ -26,5 +26,11 @@ const char *control_state(uint32_t state); /* "in production" */
 /* Every page of a WAL range is there, in segments of this system on this timeline. *segments counts the files looked at. */
 bool wal_range_present(struct ctx *cx, const char *data_dir, uint64_t system_identifier, const struct manifest_range *r,
                        long long *segments);
+/* Every record of such a range matches its checksum. */
+bool wal_records_hold(struct ctx *cx, const char *data_dir, const struct manifest_range *r, long long *records);
+
+/* Bytes of a segment, from the first one of the range; 0 when it is not there. */
+uint64_t wal_segment_size(struct ctx *cx, const char *data_dir, const struct manifest_range *r);
+char *wal_segment_path(struct arena *a, const char *data_dir, unsigned timeline, uint64_t number, uint64_t size);
 
 #endif

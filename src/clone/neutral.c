@@ -80,6 +80,22 @@ static bool remove_if_there(struct ctx *cx, struct clone_report *r, const char *
     return errno == ENOENT || tree_fail(cx, "remove", path);
 }
 
+/* The old file without the settings that are switched off: primary_conninfo may hold the password of production's replication. */
+static void add_old(struct str *out, const char *text, size_t len, bool neutralise)
+{
+    for (const char *end = text + len, *line = text; line < end;) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line)), *next = newline ? newline + 1 : end;
+        const char *name = line + strspn(line, " \t");
+        size_t n = strcspn(name, " \t=\n");
+        bool dropped = false;
+        for (size_t i = 0; neutralise && i < COUNT(quiet); i++)
+            dropped = dropped || (n == strlen(quiet[i].name) && strncasecmp(name, quiet[i].name, n) == 0);
+        if (!dropped)
+            str_addn(out, line, (size_t)(next - line));
+        line = next;
+    }
+}
+
 bool neutral_apply(struct ctx *cx, const struct clone_request *q, struct clone_report *r, const char *data_dir,
                    int server_version)
 {
@@ -91,7 +107,7 @@ bool neutral_apply(struct ctx *cx, const struct clone_request *q, struct clone_r
     if (file_exists(path)) {
         if (!file_read(cx, path, 16 << 20, &old, &len))
             return false;
-        str_addn(&out, old, len);
+        add_old(&out, old, len, q->neutralise);
         if (out.len && out.s[out.len - 1] != '\n')
             str_addc(&out, '\n');
     }

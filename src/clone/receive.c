@@ -113,6 +113,8 @@ static bool take_file(struct ctx *cx, struct receiver *r, const struct tar_entry
     if (!is_kept(r, e->name))
         return true;
     r->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, (e->mode & r->folder_mode & 0660) | 0600);
+    if (r->fd < 0 && errno == EEXIST) /* the folder was empty */
+        return unexpected(cx, e->name, "which it had sent before");
     return r->fd >= 0 || tree_fail(cx, "make the file", path);
 }
 

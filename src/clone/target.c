@@ -1,9 +1,11 @@
 /* target.c - possession of the copy's folder; see target.h. */
 #include "target.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,24 +22,32 @@ static const char *const own_names[] = {MARKER_NAME, MARKER_TEMPORARY, NULL};
 
 /* ---- paths ---- */
 
+static const char *parent_of(struct ctx *cx, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == path ? "/" : arena_strndup(cx->arena, path, (size_t)(slash - path));
+}
+
+/* Without symbolic links, as far as the path exists: what lies above a folder is told from its path. */
 static const char *absolute(struct ctx *cx, const char *path)
 {
     char resolved[4096], here[4096];
-    if (realpath(path, resolved))
-        return arena_strdup(cx->arena, resolved);
     struct str s = str_new(cx->arena);
+
     if (*path != '/')
         str_addf(&s, "%s/", getcwd(here, sizeof here) ? here : "");
     str_add(&s, path);
     while (s.len > 1 && s.s[s.len - 1] == '/')
         str_truncate(&s, s.len - 1);
-    return s.s;
-}
-
-static const char *parent_of(struct ctx *cx, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == path ? "/" : arena_strndup(cx->arena, path, (size_t)(slash - path));
+    if (realpath(s.s, resolved))
+        return arena_strdup(cx->arena, resolved);
+    const char *slash = strrchr(s.s, '/'), *name = slash + 1;
+    if (slash == s.s || text_equal(name, ".."))
+        return s.s;
+    const char *above = absolute(cx, parent_of(cx, s.s));
+    return text_equal(name, ".")  ? above
+           : text_equal(above, "/") ? arena_printf(cx->arena, "/%s", name)
+                                    : arena_printf(cx->arena, "%s/%s", above, name);
 }
 
 /* Is `path` the folder `of`, or below it? */
@@ -89,6 +99,71 @@ static bool refuse_running_server(struct ctx *cx, const struct clone_request *q,
     return false;
 }
 
+/* ---- other clusters' folders ---- */
+
+/* PG_15_202209061: what a server makes in a tablespace's folder. */
+static bool is_tablespace(const char *name)
+{
+    return text_starts(name, "PG_") && name[3] >= '1' && name[3] <= '9';
+}
+
+/* A data directory, or the folder of a tablespace: a server may be at work in it. */
+static bool is_cluster(struct ctx *cx, const char *dir)
+{
+    return is_tablespace(strrchr(dir, '/') + 1) ||
+           (file_exists(path_join(cx->arena, dir, "PG_VERSION")) &&
+            file_exists(path_join(cx->arena, dir, "global/pg_control")));
+}
+
+/* A backup into the source's own data directory would copy itself, and be in the running server's way. */
+static bool refuse_inside_cluster(struct ctx *cx, const char *dir)
+{
+    for (const char *above = parent_of(cx, dir); above[1]; above = parent_of(cx, above)) {
+        if (!is_cluster(cx, above))
+            continue;
+        fail(cx, E_GUARD, "'%s' lies inside the PostgreSQL data directory or tablespace '%s'", dir, above);
+        err_hint(cx, "choose a folder outside");
+        return false;
+    }
+    return true;
+}
+
+enum { LOOK_DEPTH = 6 };
+
+/* What is about to be removed unseen must not hold somebody's running server, and never the source itself. */
+static bool refuse_cluster_below(struct ctx *cx, const char *dir, int depth)
+{
+    struct dirent *e;
+    struct stat st;
+    DIR *d = opendir(dir);
+    bool ok = true;
+
+    if (!d)
+        return tree_fail(cx, "read the folder", dir);
+    while (ok && (e = readdir(d))) {
+        struct arena_mark mark = arena_mark(cx->arena);
+        if (fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode) ||
+            text_equal(e->d_name, ".") || text_equal(e->d_name, ".."))
+            continue;
+        const char *below = path_join(cx->arena, dir, e->d_name);
+        if (file_exists(path_join(cx->arena, below, "postmaster.pid"))) {
+            fail(cx, E_GUARD, "'%s' holds the data directory '%s', in which a PostgreSQL server runs", dir, below);
+            err_hint(cx, "stop that server, or choose another target_dir");
+            ok = false;
+        } else if (is_tablespace(e->d_name) && !strstr(below, "/pg_tblspc/")) {
+            fail(cx, E_GUARD, "'%s' holds a tablespace of a PostgreSQL server, '%s'", dir, below);
+            err_hint(cx, "choose another folder; when no server uses that one any more, remove it by hand");
+            ok = false;
+        } else {
+            ok = depth >= LOOK_DEPTH || refuse_cluster_below(cx, below, depth + 1);
+        }
+        if (ok)
+            arena_reset(cx->arena, mark);
+    }
+    closedir(d);
+    return ok;
+}
+
 /* ---- whose folder is it ---- */
 
 static bool read_owner(struct ctx *cx, const struct clone_request *q, struct target *t)
@@ -128,10 +203,28 @@ static bool refuse(struct ctx *cx, const char *dir, const char *why)
     return false;
 }
 
+/* *found is the mark that is there, without an id when there is none. */
+static bool may_fill(struct ctx *cx, const struct clone_request *q, struct target *t, struct marker *found)
+{
+    bool marked, vacant;
+
+    if (!marker_read(cx, t->dir, found, &marked) || !tree_vacant(cx, t->dir, own_names, &vacant))
+        return false;
+    if (!vacant && !marked && !q->replace_unmarked)
+        return refuse(cx, t->dir, "is not empty, and not marked as a copy made by dbstep");
+    if (marked && found->complete && !q->replace) {
+        fail(cx, E_GUARD, "'%s' holds a finished copy (of %s, made at %s), and replace is false", t->dir,
+             found->source, found->finished_at);
+        return false;
+    }
+    t->replaced = !vacant;
+    return refuse_running_server(cx, q, t->dir) && (marked || vacant || refuse_cluster_below(cx, t->dir, 0));
+}
+
 bool target_check(struct ctx *cx, const struct clone_request *q, struct target *t)
 {
     struct stat st;
-    bool marked, vacant;
+    struct marker found;
 
     *t = (struct target){.lock = -1};
     if (text_empty(q->target_dir))
@@ -147,7 +240,7 @@ bool target_check(struct ctx *cx, const struct clone_request *q, struct target *
         return false;
     if (stat(t->dir, &st) != 0) {
         t->made = errno == ENOENT;
-        return t->made || tree_fail(cx, "look at", t->dir);
+        return t->made ? refuse_inside_cluster(cx, t->dir) : tree_fail(cx, "look at", t->dir);
     }
     if (!S_ISDIR(st.st_mode))
         return refuse(cx, t->dir, "is not a folder");
@@ -162,17 +255,7 @@ bool target_check(struct ctx *cx, const struct clone_request *q, struct target *
             t->dir);
         return false;
     }
-    if (!marker_read(cx, t->dir, &t->marker, &marked) || !tree_vacant(cx, t->dir, own_names, &vacant))
-        return false;
-    if (!vacant && !marked && !q->replace_unmarked)
-        return refuse(cx, t->dir, "is not empty, and not marked as a copy made by dbstep");
-    if (marked && t->marker.complete && !q->replace) {
-        fail(cx, E_GUARD, "'%s' holds a finished copy (of %s, made at %s), and replace is false", t->dir,
-             t->marker.source, t->marker.finished_at);
-        return false;
-    }
-    t->replaced = !vacant;
-    return refuse_running_server(cx, q, t->dir);
+    return refuse_inside_cluster(cx, t->dir) && may_fill(cx, q, t, &found);
 }
 
 /* ---- taking and giving back ---- */
@@ -182,8 +265,14 @@ static bool lock(struct ctx *cx, struct target *t)
     t->lock = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (t->lock < 0)
         return tree_fail(cx, "open", t->dir);
-    if (flock(t->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-        return true; /* some network file systems have no flock; then there is none to hold */
+    if (flock(t->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+        /* Some network file systems have no flock; then there is none to hold. A run that gave the folder back has removed it: a lock on
+         * what was removed keeps nobody out. */
+        struct stat held, there;
+        if (fstat(t->lock, &held) == 0 && stat(t->dir, &there) == 0 && held.st_dev == there.st_dev &&
+            held.st_ino == there.st_ino)
+            return true;
+    }
     return fail(cx, E_LOCKED, "another run is making a copy in '%s'", t->dir);
 }
 
@@ -222,17 +311,16 @@ bool target_take(struct ctx *cx, const struct clone_request *q, struct target *t
 {
     const char *source = t->marker.source; /* set by the caller for the new copy */
     struct marker old;
-    bool marked;
 
     if (t->made && !tree_make(cx, t->dir, 0700))
         return false;
     /* Whatever was checked before may have changed until the lock was held. */
-    if (!lock(cx, t) || !refuse_running_server(cx, q, t->dir) || !marker_read(cx, t->dir, &old, &marked))
+    if (!lock(cx, t) || !may_fill(cx, q, t, &old))
         return false;
     /* Only the root user gets here with another owner in mind, and may do it. */
     if ((t->uid != (uid_t)-1 && lchown(t->dir, t->uid, t->gid) != 0) || chmod(t->dir, 0700) != 0)
         return tree_fail(cx, "set the permissions (0700, which PostgreSQL insists on) of", t->dir);
-    if (marked) {
+    if (old.id) {
         log_info("removing the %s copy in '%s' (of %s, begun %s)", old.complete ? "older" : "unfinished", t->dir,
                  old.source, old.started_at);
         old.complete = false; /* from here on it is no copy any more */
@@ -349,11 +437,13 @@ static bool make_tablespace(struct ctx *cx, const struct clone_request *q, const
 
     if (!s->link)
         return true;
-    if (!tree_make(cx, s->to, 0700) || !marker_read(cx, s->to, &theirs, &found) ||
+    if (!refuse_inside_cluster(cx, s->to) || !tree_make(cx, s->to, 0700) || !marker_read(cx, s->to, &theirs, &found) ||
         !tree_vacant(cx, s->to, own_names, &vacant))
         return false;
     if (!vacant && !q->replace_unmarked)
         return refuse(cx, s->to, "is to hold a tablespace, and is not empty");
+    if (!vacant && !found && !refuse_cluster_below(cx, s->to, 0))
+        return false;
     struct marker mine = t->marker;
     mine.tablespaces.n = 0;
     if (!marker_write(cx, s->to, &mine) || !tree_clear(cx, s->to, own_names))

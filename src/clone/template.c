@@ -26,12 +26,10 @@
 #include "template.h"
 #include "verify.h"
 
-enum { CLEANUP_MS = 60000, LOCK_POLL_MS = 500, LOCK_WAIT_MS = 60000 };
+enum { CLEANUP_MS = 60000, LOCK_POLL_MS = 500, LOCK_WAIT_MS = 60000, TERMINATE_MS = 30000 };
 
 #define AUTO_WAL_LOG_MAX (64LL << 20)
 #define PROGRESS_FROM (256LL << 20)
-
-static const char clone_mark[] = "dbstep clone of ";
 
 struct job {
     struct ctx *cx;
@@ -41,10 +39,16 @@ struct job {
     const char *maintenance, *source_name, *working_name;
     struct database source, old;
     struct pg_identity before;
-    bool closed, working; /* to be undone on failure */
+    bool working; /* to be undone on failure */
 };
 
 /* ---- where and what ---- */
+
+/* The copy's own name is in its mark: a copy that was renamed (say, because it became production) is none any more. */
+static const char *clone_mark(struct job *j)
+{
+    return arena_printf(j->cx->arena, "dbstep clone %s of ", j->q->clone_name);
+}
 
 static bool open_maintenance(struct job *j)
 {
@@ -91,7 +95,7 @@ static bool look_around(struct job *j)
         return false;
     }
     if (j->old.exists) {
-        bool marked = text_starts(j->old.comment, clone_mark);
+        bool marked = text_starts(j->old.comment, clone_mark(j));
         if (j->old.is_template || text_equal(clone, "postgres") || text_equal(clone, j->maintenance)) {
             fail(cx, E_GUARD, "'%s' is one of the server's own databases", clone);
             return false;
@@ -109,9 +113,15 @@ static bool look_around(struct job *j)
             return false;
         }
     }
-    if (q->connections == CLONE_REFUSE && !sessions_refuse(cx, j->pg, j->source_name))
+    if (!j->source.allows_connections && q->verify != CLONE_VERIFY_NONE) {
+        fail(cx, E_GUARD, "'%s' lets nobody connect, so its tables cannot be held against the copy's", j->source_name);
+        err_hint(cx, "set verify: none to copy it all the same, or: ALTER DATABASE \"%s\" ALLOW_CONNECTIONS true",
+                 j->source_name);
         return false;
-    return true;
+    }
+    if (q->connections == CLONE_REFUSE)
+        return sessions_refuse(cx, j->pg, j->source_name);
+    return q->connections != CLONE_TERMINATE || sessions_may_end(cx, j->pg, j->source_name);
 }
 
 static bool lock_one(struct job *j, const char *database)
@@ -126,9 +136,13 @@ static bool lock_one(struct job *j, const char *database)
         PG_ROWS_AUTO holder = {.handle = NULL};
         if (!pg_query(cx, j->pg, &rows, sql_clone_lock, 1, params))
             return false;
-        if (pg_bool(&rows, 0, 0))
-            return true;
         if (!pg_query(cx, j->pg, &holder, sql_clone_lock_holder, 1, params))
+            return false;
+        bool mine = pg_bool(&rows, 0, 0);
+        if (mine && holder.n == 0)
+            return true;
+        /* Somebody has it on another database: whoever sees that gives way. */
+        if (mine && !pg_query(cx, j->pg, NULL, sql_clone_unlock, 1, params))
             return false;
         if (deadline_passed(patience)) {
             fail(cx, E_LOCKED, "another run is copying '%s' (%s)", database, pg_where(j->pg));
@@ -141,7 +155,7 @@ static bool lock_one(struct job *j, const char *database)
             log_info("waiting for another run that works on '%s': pid %s, since %s", database, pg_text(&holder, 0, 0),
                      pg_text(&holder, 0, 2));
         told = true;
-        if (!ctx_sleep(cx, LOCK_POLL_MS, "waiting for another run of this stage"))
+        if (!ctx_sleep(cx, LOCK_POLL_MS + pg_backend_pid(j->pg) % 97, "waiting for another run of this stage"))
             return false;
     }
 }
@@ -167,7 +181,8 @@ struct making {
     struct pg_pool *pool;
     bool done, may_ask;
     struct err failed;
-    long long started;
+    long long ended; /* sessions */
+    const char *const *source;
 };
 
 static bool on_made(struct ctx *cx, void *user, const struct pg_rows *rows, const struct err *failed)
@@ -192,6 +207,22 @@ static bool on_size(struct ctx *cx, void *user, const struct pg_rows *rows, cons
     return true;
 }
 
+static bool on_ended(struct ctx *cx, void *user, const struct pg_rows *rows, const struct err *failed)
+{
+    struct making *m = user;
+    if (m->done)
+        return true;
+    if (failed) { /* the copy cannot come about then: stop waiting for it at once */
+        cx->err = *failed;
+        return false;
+    }
+    m->ended += pg_int(rows, 0, 0);
+    pg_pool_add(m->pool, sql_clone_terminate, 1, m->source, on_ended, m);
+    return true;
+}
+
+/* CLONE_TERMINATE leaves no trace on the source: CREATE DATABASE itself keeps new sessions waiting while it lives, and it ends with its
+ * client. A source that had to be closed by ALTER DATABASE would stay closed after a kill. */
 static bool create(struct job *j, enum clone_strategy strategy)
 {
     struct ctx *cx = j->cx;
@@ -210,20 +241,25 @@ static bool create(struct job *j, enum clone_strategy strategy)
         pg_version(j->pg) >= 180000 ? "SET file_copy_method = clone" : NULL, NULL};
     bool watch =
         j->before.superuser && j->source.size >= PROGRESS_FROM && text_equal(j->source.tablespace, "pg_default");
+    bool end = j->q->connections == CLONE_TERMINATE;
     struct pg_pool_options o = {
-        .connection = {.role = "source", .database = j->maintenance}, .size = watch ? 2 : 1, .session_sql = session};
+        .connection = {.role = "source", .database = j->maintenance}, .size = 1 + watch + end, .session_sql = session};
     PG_POOL_AUTO pool = NULL;
-    struct making m = {.j = j, .started = clock_ms()};
+    struct making m = {.j = j, .source = (const char *const[]){j->source_name}};
 
     if (!pg_pool_open(cx, &j->q->source, &o, &pool))
         return false;
     m.pool = pool;
     j->working = true;
     pg_pool_add(pool, sql, 0, NULL, on_made, &m);
-    if (watch && pg_pool_size(pool) > 1)
+    if (end)
+        pg_pool_add(pool, sql_clone_terminate, 1, m.source, on_ended, &m);
+    if (watch)
         pg_pool_add(pool, sql_clone_progress, 0, NULL, on_size, &m);
     bool ok = pg_pool_run(cx, pool);
     log_progress_done();
+    if (m.ended)
+        log_info("%s on '%s' ended", text_plural(cx->arena, m.ended, "session"), j->source_name);
     if (ok && m.failed.code != E_OK) {
         cx->err = m.failed;
         ok = false;
@@ -235,10 +271,11 @@ static bool create(struct job *j, enum clone_strategy strategy)
 static bool create_alone(struct job *j, enum clone_strategy strategy)
 {
     struct ctx *cx = j->cx;
-    struct deadline patience = deadline_in(j->q->connections_wait_ms);
+    bool patient = j->q->connections == CLONE_WAIT, ending = j->q->connections == CLONE_TERMINATE, leftover = false;
+    struct deadline patience = deadline_in(ending ? TERMINATE_MS : j->q->connections_wait_ms);
 
     for (;;) {
-        if (j->q->connections == CLONE_WAIT &&
+        if (patient &&
             !sessions_wait(cx, j->pg, j->source_name, deadline_left(patience, j->q->connections_wait_ms)))
             return false;
         if (create(j, strategy))
@@ -249,9 +286,17 @@ static bool create_alone(struct job *j, enum clone_strategy strategy)
                      j->source_name, pg_user(j->pg));
             return false;
         }
+        /* A killed run's CREATE DATABASE may have come to its end just now. */
+        if ((pg_failed_with(cx, "42P04") || pg_failed_with(cx, "23505")) && !leftover) {
+            leftover = true;
+            err_clear(cx);
+            if (!drop(j, j->working_name))
+                return false;
+            continue;
+        }
         if (!pg_failed_with(cx, "55006"))
             return false;
-        if (j->q->connections == CLONE_WAIT && !deadline_passed(patience)) {
+        if ((patient || ending) && !deadline_passed(patience)) {
             err_clear(cx);
             continue;
         }
@@ -362,7 +407,7 @@ static bool finish(struct job *j)
 {
     struct ctx *cx = j->cx;
     const char *working = pg_ident(cx, j->pg, j->working_name), *final = pg_ident(cx, j->pg, j->q->clone_name);
-    const char *mark = arena_printf(cx->arena, "%s%s at %s, complete", clone_mark, j->source_name,
+    const char *mark = arena_printf(cx->arena, "%s%s at %s, complete", clone_mark(j), j->source_name,
                                     clock_rfc3339(cx->arena, clock_wall_ms()));
 
     if (!pg_exec(cx, j->pg, "BEGIN") ||
@@ -384,7 +429,6 @@ static void clean_up(struct job *j)
     struct ctx *cx = j->cx;
     struct err why = cx->err;
     struct ctx_grace g = ctx_grace_begin(cx, CLEANUP_MS);
-    bool reopened;
 
     err_clear(cx);
     if (!pg_alive(j->pg)) {
@@ -394,11 +438,6 @@ static void clean_up(struct job *j)
     }
     if (j->pg && pg_in_transaction(j->pg))
         pg_exec(cx, j->pg, "ROLLBACK");
-    /* Production first: it waits. */
-    if (j->closed && (!j->pg || !sessions_reopen(cx, j->pg, j->source_name, &reopened)))
-        log_error(
-            "'%s' is still closed to connections: run the stage again, or: ALTER DATABASE \"%s\" ALLOW_CONNECTIONS true",
-            j->source_name, j->source_name);
     if (j->working && j->pg && !drop(j, j->working_name))
         log_warning("the unfinished copy '%s' stays; the next run drops it (%s)", j->working_name, cx->err.message);
     cx->err = why;
@@ -408,7 +447,6 @@ static void clean_up(struct job *j)
 static bool prepare(struct job *j)
 {
     struct ctx *cx = j->cx;
-    bool reopened;
 
     if (!find_source_name(j) || !open_maintenance(j))
         return false;
@@ -417,13 +455,10 @@ static bool prepare(struct job *j)
         err_hint(cx, "give another database of the same cluster in maintenance_db");
         return false;
     }
-    if (!lock_one(j, j->source_name) || !lock_one(j, j->q->clone_name) ||
-        !sessions_reopen(cx, j->pg, j->source_name, &reopened))
+    /* The locks are this session's, and it is idle while the copy is made. */
+    if (pg_version(j->pg) >= 140000 && !pg_exec(cx, j->pg, "SET idle_session_timeout = 0"))
         return false;
-    if (reopened)
-        clone_note(cx, j->r, CLONE_WARNING, "clone-repaired",
-                   "'%s' was closed to connections by a run that was killed; it is open again", j->source_name);
-    if (!look_around(j) || !pg_identify(cx, j->pg, &j->before))
+    if (!lock_one(j, j->source_name) || !lock_one(j, j->q->clone_name) || !look_around(j) || !pg_identify(cx, j->pg, &j->before))
         return false;
     if (j->before.in_recovery) {
         fail(cx, E_GUARD, "a standby cannot make a database (%s)", pg_where(j->pg));
@@ -436,24 +471,19 @@ static bool prepare(struct job *j)
 static bool make(struct job *j, enum clone_strategy strategy)
 {
     struct ctx *cx = j->cx;
-    bool reopened;
     long long since = clock_ms();
 
+    /* The older copy stays until the new one can be made. */
+    if (j->q->connections == CLONE_WAIT &&
+        !sessions_wait(cx, j->pg, j->source_name, j->q->connections_wait_ms))
+        return false;
     if (!drop(j, j->working_name) || (j->old.exists && !drop(j, j->q->clone_name)))
         return false;
     j->r->replaced = j->old.exists;
-    if (j->q->connections == CLONE_TERMINATE) {
-        j->closed = true;
-        if (!sessions_close(cx, j->pg, &j->source))
-            return false;
-    }
     clone_phase(cx, j->r, "prepare", &since);
     if (!create_alone(j, strategy))
         return false;
     clone_phase(cx, j->r, "copy", &since);
-    if (j->closed && !sessions_reopen(cx, j->pg, j->source_name, &reopened))
-        return false;
-    j->closed = false;
     if (!finish(j))
         return false;
     clone_phase(cx, j->r, "finish", &since);
@@ -483,15 +513,43 @@ static bool prove(struct job *j)
     if (!pg_lsn_parse(j->before.lsn, &from) || !pg_lsn_parse(after.lsn, &to) || to < from)
         return fail(cx, E_VERIFY, "the cluster's position went back during the copy, from %s to %s", j->before.lsn,
                     after.lsn);
+    if (!text_empty(j->q->expect_system_identifier) &&
+        !text_equal(j->q->expect_system_identifier, after.system_identifier))
+        return fail(cx, E_VERIFY, "the cluster's system identifier is %s, expected was %s",
+                    *after.system_identifier ? after.system_identifier : "not visible to the role",
+                    j->q->expect_system_identifier);
     clone_proof(
         cx, r,
         "'%s' was copied inside one cluster (system identifier %s), between %s and %s, while nobody was connected to it",
         j->source_name, *after.system_identifier ? after.system_identifier : "not visible to the role", j->before.lsn,
         after.lsn);
-    bool ok = verify_tables(cx, j->q, r, (struct verify_side){&j->q->source, j->source_name, "source"},
-                            (struct verify_side){&j->q->source, j->q->clone_name, "copy"}, r->source_snapshot);
+    bool ok = verify_tables(cx, j->q, r,
+                            (struct verify_side){.target = &j->q->source, .database = j->source_name, .role = "source"},
+                            (struct verify_side){.target = &j->q->source,
+                                                 .database = j->q->clone_name,
+                                                 .role = "copy",
+                                                 .same_cluster = true,
+                                                 .may_be_empty = true},
+                            r->source_snapshot);
     clone_phase(cx, r, "compare", &since);
     return ok;
+}
+
+/* The copy stays as evidence, and must not look like a good one. */
+static void say_unproven(struct job *j)
+{
+    struct ctx *cx = j->cx;
+    struct err why = cx->err;
+    struct ctx_grace g = ctx_grace_begin(cx, CLEANUP_MS);
+
+    err_clear(cx);
+    const char *mark = arena_printf(cx->arena, "%s%s at %s, not proven", clone_mark(j), j->source_name,
+                                    clock_rfc3339(cx->arena, clock_wall_ms()));
+    if (!pg_execf(cx, j->pg, "COMMENT ON DATABASE %s IS %s", pg_ident(cx, j->pg, j->q->clone_name),
+                  pg_literal(cx, j->pg, mark)))
+        log_warning("%s", cx->err.message);
+    cx->err = why;
+    ctx_grace_end(cx, g);
 }
 
 static bool run(struct ctx *cx, const struct clone_request *q, struct clone_report *r)
@@ -517,8 +575,8 @@ static bool run(struct ctx *cx, const struct clone_request *q, struct clone_repo
                        q->clone_name, r->strategy, j.old.exists ? ", replacing what is there" : "");
         else if (!(ok = make(&j, strategy)))
             clean_up(&j);
-        else
-            ok = prove(&j);
+        else if (!(ok = prove(&j)))
+            say_unproven(&j);
     }
     pg_close(j.pg);
     return ok;

@@ -22,10 +22,7 @@ bool sessions_refuse(struct ctx *cx, struct pg *pg, const char *database);
 /* Until there is none; E_LOCKED after that time. */
 bool sessions_wait(struct ctx *cx, struct pg *pg, const char *database, long long at_most_ms);
 
-/* Closed to everybody: no new session, superusers' included, and the ones that are there end. The database's comment says so, and keeps the comment that
- * was there: comment and closing are one transaction, so a killed run leaves either nothing or something that can be repaired. */
-bool sessions_close(struct ctx *cx, struct pg *pg, const struct database *d);
-/* Opens a database that was closed that way; *was_closed tells whether it was. No-op on others. */
-bool sessions_reopen(struct ctx *cx, struct pg *pg, const char *database, bool *was_closed);
+/* Before anything is ended: E_PERMISSION when the role may not end one of them. */
+bool sessions_may_end(struct ctx *cx, struct pg *pg, const char *database);
 
 #endif

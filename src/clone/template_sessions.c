@@ -2,14 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbstep/json.h"
 #include "dbstep/log.h"
 #include "sql.h"
 #include "template.h"
 
-enum { POLL_MS = 500, TERMINATE_MS = 30000, SHOWN = 10 };
-
-static const char closed_mark[] = "dbstep closed this database while it is copied: ";
+enum { POLL_MS = 500, SHOWN = 10 };
 
 bool database_look(struct ctx *cx, struct pg *pg, const char *name, struct database *out)
 {
@@ -68,7 +65,7 @@ static bool name_them(struct ctx *cx, enum err_code code, const char *database, 
     err_detail(cx, "%s", who);
     err_hint(
         cx,
-        "stop them, or set sessions: wait (until they are gone) or sessions: terminate (end them, and keep new ones out during the copy); "
+        "stop them, or set sessions: wait (until they are gone) or sessions: terminate (end them; new ones wait at the door until it is copied); "
         "a base backup (provider: basebackup) leaves sessions alone");
     return false;
 }
@@ -104,78 +101,17 @@ bool sessions_wait(struct ctx *cx, struct pg *pg, const char *database, long lon
     }
 }
 
-/* ---- closing ---- */
-
-static bool end_sessions(struct ctx *cx, struct pg *pg, const char *database)
+bool sessions_may_end(struct ctx *cx, struct pg *pg, const char *database)
 {
     const char *const params[] = {database};
-    struct deadline patience = deadline_in(TERMINATE_MS);
+    const char *whose;
 
-    for (;;) {
-        const char *who;
-        int n;
-        if (!sessions_list(cx, pg, database, &who, &n))
-            return false;
-        if (n == 0)
-            return true;
-        if (deadline_passed(patience))
-            return name_them(cx, E_LOCKED, database, who, n);
-        log_info("ending %s on '%s'", text_plural(cx->arena, n, "session"), database);
-        if (!pg_query(cx, pg, NULL, sql_clone_terminate, 1, params)) {
-            if (pg_failed_with(cx, "42501"))
-                snprintf(cx->err.hint, sizeof cx->err.hint,
-                         "GRANT pg_signal_backend TO the role; a superuser's sessions only a superuser can end");
-            return false;
-        }
-        if (!ctx_sleep(cx, POLL_MS / 5, "waiting for sessions to end"))
-            return false;
-    }
-}
-
-bool sessions_close(struct ctx *cx, struct pg *pg, const struct database *d)
-{
-    const char *name = pg_ident(cx, pg, d->name);
-
-    if (d->allows_connections) {
-        struct str mark = str_new(cx->arena);
-        str_add(&mark, closed_mark);
-        struct json_writer w = json_writer(&mark);
-        json_object(&w, NULL);
-        json_string(&w, "at", clock_rfc3339(cx->arena, clock_wall_ms()));
-        json_string(&w, "comment", d->has_comment ? d->comment : NULL);
-        json_end_object(&w);
-        if (!pg_execf(cx, pg, "BEGIN; COMMENT ON DATABASE %s IS %s; ALTER DATABASE %s ALLOW_CONNECTIONS false; COMMIT",
-                      name, pg_literal(cx, pg, mark.s), name)) {
-            pg_exec(cx, pg, "ROLLBACK");
-            return false;
-        }
-        log_info("'%s' lets nobody in until it is copied", d->name);
-    }
-    return end_sessions(cx, pg, d->name);
-}
-
-bool sessions_reopen(struct ctx *cx, struct pg *pg, const char *database, bool *was_closed)
-{
-    struct database d;
-
-    *was_closed = false;
-    if (!database_look(cx, pg, database, &d))
+    if (!pg_query_text(cx, pg, &whose, sql_clone_protected, 1, params))
         return false;
-    if (!d.exists || !text_starts(d.comment, closed_mark))
+    if (!*whose)
         return true;
-    size_t at;
-    const char *json = d.comment + strlen(closed_mark);
-    struct json_doc *doc = json_parse(json, strlen(json), &at);
-    const char *old = doc ? json_get_text(json_root(doc), "comment", NULL) : NULL;
-    const char *name = pg_ident(cx, pg, database),
-               *comment = pg_literal(cx, pg, old); /* no comment: NULL takes it away */
-    json_free(doc);
-    if (!pg_execf(cx, pg, "BEGIN; ALTER DATABASE %s ALLOW_CONNECTIONS true; COMMENT ON DATABASE %s IS %s; COMMIT", name,
-                  name, comment)) {
-        pg_exec(cx, pg, "ROLLBACK");
-        return false;
-    }
-    *was_closed = true;
-    log_info("'%s' lets sessions in again", database);
-    return true;
+    fail(cx, E_PERMISSION, "the role \"%s\" may not end all sessions on '%s'", pg_user(pg), database);
+    err_detail(cx, "not its to end: %s", whose);
+    err_hint(cx, "GRANT pg_signal_backend TO the role; a superuser's sessions only a superuser can end");
+    return false;
 }

@@ -28,7 +28,8 @@ enum stage_of { FIRST, OLD };
 struct table {
     const char *schema, *name;
     bool unlogged, recent;
-    long long removals;
+    long long removals;    /* rows updated or deleted on the source, ever */
+    long long copy_writes; /* rows written by sessions on the copy: its counters begin at nothing */
     struct answer source, copy, source_old, copy_old;
 };
 
@@ -36,7 +37,8 @@ struct comparison {
     struct ctx *cx;
     struct clone_report *r;
     bool digests;
-    const char *xid; /* NULL: not known */
+    bool same_cluster; /* a template's copy has unlogged tables too */
+    const char *xid;   /* NULL: not known */
     VEC(struct table) tables;
     size_t asked, answered;
     long long differing, unreadable;
@@ -95,12 +97,18 @@ static int order(const struct table *t, const struct pg_rows *rows, int row)
     return by_schema ? by_schema : strcmp(t->name, pg_text(rows, row, 1));
 }
 
-static void judge(struct comparison *c, const struct table *t, const char *name, long long source_rows,
-                  long long copy_rows, const char *verdict)
+static void judge(struct comparison *c, const char *name, long long source_rows, long long copy_rows,
+                  const char *verdict)
 {
-    (void)t;
     *VEC_PUSH(c->cx->arena, &c->r->tables) =
         (struct clone_table){.name = name, .source_rows = source_rows, .clone_rows = copy_rows, .verdict = verdict};
+}
+
+static void not_in_source(struct comparison *c, const char *name)
+{
+    c->r->inconclusive = true;
+    clone_uncovered(c->cx, c->r, "%s: the copy has it, the source has not: it was dropped there since, or made on the copy",
+                    name);
 }
 
 /* Both lists are in byte order. */
@@ -121,11 +129,11 @@ static bool match_tables(struct comparison *c, struct pg *source, struct pg *cop
                           .removals = pg_int(&theirs, i, 4)};
         while (k < ours.n && order(&t, &ours, k) > 0) {
             const char *name = pg_qualified(cx, source, pg_text(&ours, k, 0), pg_text(&ours, k, 1));
-            clone_uncovered(cx, c->r, "%s: the copy has it, the source has not any more (or the role may not see it)",
-                            name);
+            not_in_source(c, name);
             k++;
         }
         if (k < ours.n && order(&t, &ours, k) == 0) {
+            t.copy_writes = pg_int(&ours, k, 5);
             *VEC_PUSH(cx->arena, &c->tables) = t;
             k++;
             continue;
@@ -135,54 +143,74 @@ static bool match_tables(struct comparison *c, struct pg *source, struct pg *cop
             clone_uncovered(cx, c->r, "%s: made on the source after the copy began", name);
         } else {
             c->differing++;
-            judge(c, &t, name, -1, -1, "missing in the copy");
+            judge(c, name, -1, -1, "missing in the copy");
         }
     }
     for (; k < ours.n; k++)
-        clone_uncovered(cx, c->r, "%s: the copy has it, the source has not any more",
-                        pg_qualified(cx, source, pg_text(&ours, k, 0), pg_text(&ours, k, 1)));
+        not_in_source(c, pg_qualified(cx, source, pg_text(&ours, k, 0), pg_text(&ours, k, 1)));
     return cx->err.code == E_OK;
 }
 
 /* ---- judging ---- */
 
+/* A row of the source that was written before the copy began and is still there was there when the copy was taken: the copy must have
+ * it. It may have more old rows, those that the source updated or deleted since. */
+static const char *difference(const struct comparison *c, const struct table *t)
+{
+    const struct answer *s = &t->source_old, *k = &t->copy_old;
+
+    if (t->copy_writes)
+        return "differs: written to on the copy itself";
+    if (!c->xid || t->recent)
+        return NULL;
+    if (k->rows < s->rows)
+        return "differs: rows of the source are missing";
+    if (k->rows == s->rows && !text_equal(k->digest, s->digest))
+        return "differs";
+    if (k->rows > s->rows && s->newer == 0 && t->removals == 0)
+        return "differs: rows that the source has not";
+    return k->newer > s->newer && t->removals == 0 ? "differs: rows that the source has not" : NULL;
+}
+
 static void conclude(struct comparison *c, struct pg *source, const struct table *t)
 {
     struct ctx *cx = c->cx;
     struct clone_report *r = c->r;
-    const char *name = pg_qualified(cx, source, t->schema, t->name);
+    const struct answer *s = &t->source_old, *k = &t->copy_old;
+    const char *name = pg_qualified(cx, source, t->schema, t->name), *how;
 
     if (t->source.failed || t->copy.failed) {
         c->unreadable++;
         clone_uncovered(cx, r, "%s: the role may not read it%s", name,
                         t->source.failed ? " on the source" : " in the copy");
-        judge(c, t, name, t->source.failed ? -1 : t->source.rows, t->copy.failed ? -1 : t->copy.rows, "not readable");
+        judge(c, name, t->source.failed ? -1 : t->source.rows, t->copy.failed ? -1 : t->copy.rows, "not readable");
     } else if (equal(&t->source, &t->copy)) {
         r->tables_compared++;
         r->rows_compared += t->copy.rows;
-    } else if (t->unlogged && t->copy.rows == 0) {
+    } else if (t->unlogged && t->copy.rows == 0 && !c->same_cluster) {
         clone_uncovered(cx, r, "%s: unlogged, so a base backup leaves it empty", name);
-        judge(c, t, name, t->source.rows, t->copy.rows, "unlogged");
-    } else if (equal(&t->source_old, &t->copy_old)) {
-        r->tables_compared++;
-        r->rows_compared += t->copy_old.rows;
-        clone_uncovered(cx, r, "%s: %s written on the source after the copy began; the %s older ones are equal", name,
-                        text_plural(cx->arena, t->source_old.newer, "row"),
-                        text_group_digits(cx->arena, t->copy_old.rows));
-        judge(c, t, name, t->source.rows, t->copy.rows, "equal, older rows");
-    } else if (t->source_old.newer > 0 || t->removals > 0 || !c->xid) {
-        /* Newer rows are proof of writing; the counter of updates and deletes only says that they happen. */
-        if (t->source_old.newer == 0)
-            r->inconclusive = true;
-        clone_uncovered(cx, r, "%s: not equal, and %s", name,
-                        !c->xid ? "it is not known where the source was when the copy began (source_snapshot)"
-                        : t->source_old.newer > 0
-                            ? "written on the source after the copy began"
-                            : "the source counts updates or deletes, perhaps after the copy began");
-        judge(c, t, name, t->source.rows, t->copy.rows, t->source_old.newer > 0 ? "written meanwhile" : "not judged");
-    } else {
+        judge(c, name, t->source.rows, t->copy.rows, "unlogged");
+    } else if ((how = difference(c, t))) {
         c->differing++;
-        judge(c, t, name, t->source.rows, t->copy.rows, "differs");
+        judge(c, name, t->source.rows, t->copy.rows, how);
+    } else if (equal(s, k)) {
+        r->tables_compared++;
+        r->rows_compared += k->rows;
+        clone_uncovered(cx, r, "%s: %s written on the source after the copy began%s; the %s older ones are equal", name,
+                        text_plural(cx->arena, s->newer, "row"),
+                        k->newer ? arena_printf(cx->arena, ", of which the copy has %lld, not compared", k->newer) : "",
+                        text_group_digits(cx->arena, k->rows));
+        judge(c, name, t->source.rows, t->copy.rows, "equal, older rows");
+    } else {
+        /* Newer rows, and no fewer updates and deletes than rows that are gone, are proof of writing; anything less leaves a doubt. */
+        bool written = c->xid && !t->recent && s->newer > 0 && k->rows > s->rows && t->removals >= k->rows - s->rows;
+        r->inconclusive = r->inconclusive || !written;
+        clone_uncovered(cx, r, "%s: not equal, and %s", name,
+                        !c->xid     ? "it is not known where the source was when the copy began (source_snapshot)"
+                        : t->recent ? "altered or emptied on the source after the copy began"
+                        : written   ? "written on the source after the copy began"
+                                    : "the source counts updates or deletes, perhaps after the copy began");
+        judge(c, name, t->source.rows, t->copy.rows, written ? "written meanwhile" : "not judged");
     }
 }
 
@@ -243,7 +271,7 @@ static bool compare(struct comparison *c, const struct clone_request *q, struct 
 bool verify_tables(struct ctx *cx, const struct clone_request *q, struct clone_report *r, struct verify_side source,
                    struct verify_side copy, const char *snapshot)
 {
-    struct comparison c = {.cx = cx, .r = r, .xid = oldest_xid(cx, snapshot)};
+    struct comparison c = {.cx = cx, .r = r, .xid = oldest_xid(cx, snapshot), .same_cluster = copy.same_cluster};
     struct pg_pool_options o = {.connection = {.role = source.role, .database = source.database},
                                 .size = q->verify_connections > 0 ? q->verify_connections : 1,
                                 .snapshot = true,
@@ -268,12 +296,16 @@ bool verify_tables(struct ctx *cx, const struct clone_request *q, struct clone_r
                     text_plural(cx->arena, r->rows_compared, "row"));
     if (c.unreadable)
         r->inconclusive = true;
+    if (!r->tables_compared && (c.tables.n || !copy.may_be_empty)) {
+        r->inconclusive = true;
+        clone_uncovered(cx, r, "%s", c.tables.n ? "No table could be compared" : "There is no table: is this the right database?");
+    }
     if (!c.differing)
         return true;
     fail(cx, E_VERIFY, "%s of the copy %s from the source", text_plural(cx->arena, c.differing, "table"),
          c.differing == 1 ? "differs" : "differ");
     for (size_t i = 0; i < r->tables.n; i++)
-        if (text_equal(r->tables.at[i].verdict, "differs") || text_starts(r->tables.at[i].verdict, "missing")) {
+        if (text_starts(r->tables.at[i].verdict, "differs") || text_starts(r->tables.at[i].verdict, "missing")) {
             err_detail(cx, "%s: %lld rows in the copy, %lld in the source", r->tables.at[i].name,
                        r->tables.at[i].clone_rows, r->tables.at[i].source_rows);
             break;
@@ -333,22 +365,45 @@ static bool identities(struct ctx *cx, const struct clone_request *q, struct clo
     return true;
 }
 
+/* Production compared with itself is always equal. */
+static bool two_databases(struct ctx *cx, struct pg *source, struct pg *copy, bool *same_cluster)
+{
+    const char *s[2], *c[2];
+    PG_ROWS_AUTO theirs = {.handle = NULL};
+    PG_ROWS_AUTO ours = {.handle = NULL};
+
+    if (!pg_query(cx, source, &theirs, sql_clone_server, 0, NULL) || !pg_query(cx, copy, &ours, sql_clone_server, 0, NULL))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        s[i] = pg_text(&theirs, 0, i);
+        c[i] = pg_text(&ours, 0, i);
+    }
+    *same_cluster = text_equal(s[0], c[0]);
+    if (!*same_cluster || !text_equal(s[1], c[1]))
+        return true;
+    fail(cx, E_GUARD, "db_url leads to the source itself, not to a copy (%s)", pg_where(copy));
+    err_hint(cx, "db_url is the started copy's address, source_db_url production's");
+    return false;
+}
+
 bool clone_prove(struct ctx *cx, const struct clone_request *q, struct clone_report *r)
 {
     PG_AUTO source = NULL;
     PG_AUTO copy = NULL;
     struct pg_options as_source = {.role = "source"}, as_copy = {.role = "copy"};
     long long since = clock_ms();
+    bool same_cluster;
 
     r->provider = "proof";
     if (!pg_open(cx, &q->source, &as_source, &source) || !pg_open(cx, &q->clone, &as_copy, &copy))
         return false;
     r->target = arena_strdup(cx->arena, pg_where(copy));
-    if (!identities(cx, q, r, source, copy))
+    if (!two_databases(cx, source, copy, &same_cluster) || !identities(cx, q, r, source, copy))
         return false;
     clone_phase(cx, r, "identify", &since);
-    bool ok = verify_tables(cx, q, r, (struct verify_side){&q->source, NULL, "source"},
-                            (struct verify_side){&q->clone, NULL, "copy"}, q->source_snapshot);
+    bool ok = verify_tables(cx, q, r, (struct verify_side){.target = &q->source, .role = "source"},
+                            (struct verify_side){.target = &q->clone, .role = "copy", .same_cluster = same_cluster},
+                            q->source_snapshot);
     clone_phase(cx, r, "compare", &since);
     return ok;
 }

@@ -1,9 +1,10 @@
 /* verify.h - the tables of a copy held against the source's.
  *
- * Each side is read in one snapshot. The source may have gone on meanwhile, so a table that is not equal is asked again: of the rows that
- * were written before the copy began (xmin older than the oldest transaction of the snapshot recorded then), both sides must have the same
- * ones. A table where they have not, and where the source shows newer rows, updates or deletes, cannot be judged and is reported as not
- * covered; one without any sign of writing differs, and fails the stage.
+ * Each side is read in one snapshot. The source may have gone on meanwhile, so a table that is not equal is asked again for the rows that
+ * were written before the copy began (xmin older than the oldest transaction of the snapshot recorded then). Every such row of the source
+ * must be in the copy. What the copy has more must be explained by updates and deletes on the source; then the table is reported as
+ * not covered. Counters of writes on the copy itself tell a copy that was worked on. Whatever is left in doubt makes the
+ * result inconclusive.
  */
 #ifndef DBSTEP_CLONE_VERIFY_H
 #define DBSTEP_CLONE_VERIFY_H
@@ -15,6 +16,8 @@ struct verify_side {
     const struct pg_target *target;
     const char *database; /* NULL: the target's */
     const char *role;     /* "source", "copy" */
+    bool same_cluster;    /* of a copy: in the source's own cluster */
+    bool may_be_empty;    /* of a copy: no table at all is no reason for doubt */
 };
 
 /* snapshot: pg_current_snapshot() before the copy began, "" when it is not known. */

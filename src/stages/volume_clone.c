@@ -155,7 +155,7 @@ static void show_findings(struct run *run, const struct clone_report *r)
         const struct clone_table *x = &r->tables.at[i];
         const char *const row[] = {x->name, count(a, x->source_rows), count(a, x->clone_rows), x->verdict};
         result_row(run->result, t, row);
-        if (text_equal(x->verdict, "differs") || text_starts(x->verdict, "missing"))
+        if (text_starts(x->verdict, "differs") || text_starts(x->verdict, "missing"))
             result_finding(run->result, SEV_ERROR, "clone-table-differs", "%s: %s", x->name, x->verdict)->object =
                 x->name;
     }
@@ -231,8 +231,8 @@ const struct stage stage_volume_clone = {
     .manual =
         "Provider template: CREATE DATABASE … TEMPLATE in production's own cluster. source_db_url names the database to copy,\n"
         "clone_name the one to make. PostgreSQL copies a database only while nobody is connected to it; sessions says what to\n"
-        "do: refuse names the sessions and changes nothing, wait waits for them to end, terminate closes the source to\n"
-        "everybody, ends its sessions and opens it again after the copy, which a later run makes good if this one is killed.\n"
+        "do: refuse names the sessions and changes nothing, wait waits for them to end, terminate ends them. While the copy is made\n"
+        "new sessions wait to be let in, whatever the choice; once the step ends, however it ends, they are.\n"
         "The copy gets the source's owner, privileges and, unless copy_settings is false, its database settings; it can be\n"
         "connected to only once it is complete. Its comment says whose copy it is.\n"
         "\n"

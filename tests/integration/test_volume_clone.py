@@ -157,6 +157,55 @@ def test_proof_of_a_started_copy(production, place, dbstep):
         assert counted.status == 0 and any("not compared" in u for u in counted.result["uncovered"]), counted
 
 
+def test_proof_is_not_had_for_nothing(production, place, dbstep):
+    """What passes as equal although it proves nothing: production itself, a database without tables, a copy that was worked on."""
+    data = place + "/pg"
+    production.create_database("proof2")
+    production.sql(TABLES, "proof2")
+    made = dbstep("volume-clone", source_db_url=production.url("proof2"), target_dir=data)
+    assert made.status == 0, made
+    inputs = {"verify_only": True, "source_db_url": production.url("proof2"), "expect_lsn": made.outputs["end_lsn"],
+              "source_snapshot": made.outputs["source_snapshot"]}
+    itself = dbstep("volume-clone", db_url=production.url("proof2", tcp=True), **inputs)
+    assert itself.status == 4 and "the source itself" in itself.err, itself
+    with started(place, data) as copy:
+        empty = dbstep("volume-clone", db_url=copy.url("postgres"), **{**inputs, "source_db_url": production.url("postgres")})
+        assert empty.result["verdict"] == "inconclusive" and "right database" in " ".join(empty.result["uncovered"]), empty
+        # Rows added to the copy, with production's own new rows to hide among.
+        production.sql("INSERT INTO warehouses SELECT g FROM generate_series(20001, 20010) g", "proof2")
+        copy.sql("INSERT INTO warehouses VALUES (-1)", "proof2")
+        worked_on = dbstep("volume-clone", db_url=copy.url("proof2"), **inputs)
+        assert worked_on.status == 23 and "written to on the copy" in str(worked_on.result["findings"]), worked_on
+        copy.sql("CREATE TABLE made_here AS SELECT 1 AS a; DELETE FROM warehouses WHERE id = -1", "proof2")
+        extra = dbstep("volume-clone", db_url=copy.url("proof2"), **inputs)
+        assert any("made_here" in u for u in extra.result["uncovered"]), extra
+        assert extra.status != 0
+
+
+def test_rows_lost_behind_a_busy_table(production, place, dbstep):
+    """A table that production writes to is no excuse for rows that the copy lacks."""
+    data = place + "/pg"
+    production.create_database("proof3")
+    production.sql(TABLES, "proof3")
+    made = dbstep("volume-clone", source_db_url=production.url("proof3"), target_dir=data)
+    assert made.status == 0, made
+    inputs = {"verify_only": True, "source_db_url": production.url("proof3"), "expect_lsn": made.outputs["end_lsn"],
+              "source_snapshot": made.outputs["source_snapshot"]}
+    production.sql("INSERT INTO warehouses SELECT g FROM generate_series(20001, 20010) g; UPDATE warehouses SET location = 'x' WHERE id < 5", "proof3")
+    with started(place, data) as copy:
+        busy = dbstep("volume-clone", db_url=copy.url("proof3"), **inputs)
+        assert busy.status == 0 and "written meanwhile" in str(busy.result), busy
+        copy.sql("DELETE FROM warehouses WHERE id BETWEEN 100 AND 200", "proof3")
+        wait_until(lambda: copy.value("SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'warehouses'", "proof3") == 101, what="the counters")
+        copy.sql("SELECT pg_stat_reset()", "proof3")
+        for verify in ("digests", "counts"):
+            lost = dbstep("volume-clone", db_url=copy.url("proof3"), verify=verify, **inputs)
+            assert lost.status == 23 and "rows of the source are missing" in str(lost.result), lost
+        production.sql("TRUNCATE warehouses", "proof3")
+        emptied = dbstep("volume-clone", db_url=copy.url("proof3"), **inputs)
+        assert emptied.result["verdict"] == "inconclusive" and "emptied" in " ".join(emptied.result["uncovered"]), emptied
+
+
 def test_a_foreign_server_is_no_copy(production, server, dbstep):
     run = dbstep("volume-clone", verify_only=True, source_db_url=production.url("bbq"), db_url=server.url("postgres"))
     assert run.status == 23 and "not a copy of the source" in run.err, run
@@ -258,6 +307,70 @@ def test_folder_that_is_not_ours(production, place, dbstep):
     assert dry.status == 0 and os.listdir(place) == ["precious"], dry
     run = dbstep("volume-clone", source_db_url=production.url("bbq"), target_dir=place, replace_unmarked=True)
     assert run.status == 0 and "precious" not in os.listdir(place), run
+
+
+def test_the_sources_own_folders_are_never_touched(production, place, dbstep):
+    url, before = production.url("bbq"), sorted(os.listdir(production.data))
+    everything = {"replace_unmarked": True, "server_stopped": True}
+    os.symlink(production.data, place + "/link")
+    for bad in (production.data, production.data + "/", production.data + "/new", production.data + "/base/x/y", place + "/link", place + "/link/deep/er",
+                place + "/link/../data/new", production.folder, production.tablespace,
+                glob.glob(production.tablespace + "/PG_*")[0] + "/new"):
+        for inputs in ({}, everything):
+            run = dbstep("volume-clone", source_db_url=url, target_dir=bad, **inputs)
+            assert run.status == 4, (bad, inputs, run)
+    # A tablespace's place inside the data directory.
+    run = dbstep("volume-clone", source_db_url=url, target_dir=place + "/pg", tablespace_mapping=[f"{production.tablespace}={production.data}/space"])
+    assert run.status == 4, run
+    assert sorted(os.listdir(production.data)) == before
+    assert production.value("SELECT count(*) FROM elsewhere", "bbq") == 500
+    # A container sees no process of the server: the pid in the file is gone for it.
+    pid_file = open(production.data + "/postmaster.pid").read()
+    os.chmod(production.data + "/postmaster.pid", 0o600)
+    lines = pid_file.split("\n")
+    with open(production.data + "/postmaster.pid", "r+") as f:
+        f.write("\n".join(["9" * len(lines[0])] + lines[1:]))
+    try:
+        run = dbstep("volume-clone", source_db_url=url, target_dir=production.data, **everything)
+        assert run.status == 4 and "source's own data directory" in run.err, run
+    finally:
+        with open(production.data + "/postmaster.pid", "r+") as f:
+            f.write(pid_file)
+    assert production.value("SELECT count(*) FROM warehouses", "bbq") == 20000
+
+
+def test_paths_of_all_kinds(production, place, dbstep, tmp_path):
+    os.mkdir(place + "/real")
+    os.symlink(place + "/real", place + "/alias")
+    if server_user():
+        shutil.chown(place + "/real", server_user())
+    # Trailing slash, a link to a folder, a relative path, a volume's root with lost+found.
+    os.mkdir(place + "/real/lost+found")
+    for path, where in ((place + "/slash///", place + "/slash"), (place + "/alias", place + "/real"), (place + "/alias/sub/deep", place + "/real/sub/deep"),
+                        (os.path.relpath(place, tmp_path) + "/relative", place + "/relative")):
+        if where == place + "/real/sub/deep":
+            shutil.rmtree(place + "/real")
+            os.mkdir(place + "/real")
+        run = dbstep("volume-clone", source_db_url=production.url("bbq"), target_dir=path)
+        assert run.status == 0 and run.outputs["target"] == where, run
+        assert marker(where)["state"] == "complete"
+    if os.path.isdir("/dev/shm"):  # another file system
+        other = f"/dev/shm/dbstep-test-{os.getpid()}"
+        try:
+            run = dbstep("volume-clone", source_db_url=production.url("bbq"), target_dir=other + "/pg")
+            assert run.status == 0, run
+        finally:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def test_passwords_of_replication_do_not_stay(server_factory, place, dbstep):
+    s = server_factory()
+    s.sql("ALTER SYSTEM SET primary_conninfo = 'host=elsewhere password=swordfish'")
+    s.sql("ALTER SYSTEM SET work_mem = '7MB'")
+    run = dbstep("volume-clone", source_db_url=s.url(), target_dir=place + "/pg")
+    assert run.status == 0, run
+    text = open(place + "/pg/postgresql.auto.conf").read()
+    assert "swordfish" not in text and "work_mem = '7MB'" in text and "primary_conninfo = ''" in text
 
 
 def test_missing_rights_on_the_server(server_factory, place, dbstep):
@@ -409,7 +522,7 @@ def test_template_copies_and_replaces(production, source, dbstep):
     run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=copy)
     assert run.status == 0 and run.result["verdict"] == "pass", run
     assert run.outputs["tables_compared"] == "4" and run.outputs["target"] == copy
-    assert comment(production, copy).startswith(f"dbstep clone of {source} at ")
+    assert comment(production, copy).startswith(f"dbstep clone {copy} of {source} at ")
     facts = "SELECT pg_get_userbyid(datdba), datconnlimit, datallowconn, datistemplate FROM pg_database WHERE datname = %s"
     assert production.sql(facts, params=(copy,)) == production.sql(facts, params=(source,))
     assert production.value("SELECT has_database_privilege('copier', %s, 'CONNECT')", params=(copy,)) is False
@@ -491,31 +604,97 @@ def test_template_terminates_and_opens_again(production, source, dbstep):
 
 
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM"])
-def test_template_stopped_while_production_is_closed(production, source, dbstep, dbstep_start, how):
+def test_template_stopped_while_it_copies_production_is_open(production, source, dbstep, dbstep_start, how):
+    """A client that reconnects at once, as a connection pool does, is let in again as soon as the step is gone."""
     production.sql(f"COMMENT ON DATABASE {source} IS 'words'")
     production.sql("CREATE TABLE big AS SELECT g, repeat(md5(g::text), 8) AS x FROM generate_series(1, 300000) g", source)
+    before = production.sql("SELECT * FROM pg_database WHERE datname = %s", params=(source,))
+    held = production.connect(source)
     p = dbstep_start("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", sessions="terminate", strategy="wal_log")
     watch = production.connect()
     cur = watch.cursor()
 
-    def closed():
-        cur.execute("SELECT NOT datallowconn FROM pg_database WHERE datname = %s", (source,))
-        return cur.fetchone()[0]
+    def copying():
+        cur.execute("SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE \"dbstep\\_clone%%' AND state = 'active'")
+        return cur.fetchall()
 
-    wait_until(closed, what="the closing of the source")
+    wait_until(lambda: copying() and not production.sql("SELECT 1 FROM pg_stat_activity WHERE datname = %s", params=(source,)), what="the copying")
+    with pytest.raises(Exception):
+        held.cursor().execute("SELECT 1")
     p.send_signal(getattr(signal, how))
     p.wait(60)
     if how == "SIGTERM":
         assert p.returncode == 40, p.stderr.read()
-        assert not closed()
-    else:
-        assert closed()
+    assert production.value("SELECT count(*) FROM warehouses", source) == 20000
+    assert production.sql("SELECT * FROM pg_database WHERE datname = %s", params=(source,)) == before
+    assert comment(production, source) == "words"
+    wait_until(lambda: not copying(), what="the end of the server's work")
     run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy")
     assert run.status == 0, run
-    assert ("clone-repaired" in run.finding_codes()) == (how == "SIGKILL")
-    assert comment(production, source) == "words" and not closed()
     assert not [d for d in databases(production) if d.startswith("dbstep_clone_")]
     watch.close()
+
+
+def test_template_ends_no_session_in_vain(production, source, dbstep):
+    """A copy that the server refuses, or that would need a session ended which the role may not end, costs nobody a connection."""
+    production.sql("DROP ROLE IF EXISTS cannot_make, cannot_end; CREATE ROLE cannot_make LOGIN; GRANT pg_signal_backend, maker TO cannot_make; CREATE ROLE cannot_end LOGIN CREATEDB; GRANT maker TO cannot_end")
+    production.sql(f"ALTER DATABASE {source} OWNER TO maker")
+    by_maker = production.connect(source, user="maker")
+    run = dbstep("volume-clone", source_db_url=production.url(source, user="cannot_make"), clone_name=source + "_copy", sessions="terminate")
+    assert run.status == 11, run
+    by_maker.cursor().execute("SELECT 1")
+    by_super = production.connect(source)
+    run = dbstep("volume-clone", source_db_url=production.url(source, user="cannot_end"), clone_name=source + "_copy", sessions="terminate")
+    assert run.status == 11 and "of postgres" in run.err, run
+    by_maker.cursor().execute("SELECT 1")
+    by_super.cursor().execute("SELECT 1")
+
+
+def test_template_locks_hold_across_maintenance_databases(production, source, dbstep):
+    """Advisory locks belong to a database; two runs that are connected to different ones must still see one another."""
+    other = production.connect("template1")
+    other.cursor().execute("SELECT pg_advisory_lock(hashtextextended('dbstep volume-clone ' || %s, 0))", (source,))
+    run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", env={"DBSTEP_TIMEOUT": "2s"})
+    assert run.status in (13, 14), run
+    assert source + "_copy" not in databases(production)
+    other.close()
+
+
+def test_template_copy_that_was_renamed_is_none(production, source, dbstep):
+    copy, now = source + "_copy", source + "_live"
+    run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=copy)
+    assert run.status == 0, run
+    production.sql(f"ALTER DATABASE {copy} RENAME TO {now}")
+    try:
+        run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=now)
+        assert run.status == 4 and now in databases(production), run
+    finally:
+        production.sql(f"DROP DATABASE {now}")
+
+
+def test_template_of_a_closed_database(production, source, dbstep):
+    production.sql(f"ALTER DATABASE {source} ALLOW_CONNECTIONS false")
+    run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy")
+    assert run.status == 4 and "lets nobody connect" in run.err and source + "_copy" not in databases(production), run
+    run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", verify="none")
+    assert run.status == 0, run
+
+
+def test_template_expectations_are_held_against_the_cluster(production, source, dbstep):
+    run = dbstep("volume-clone", source_db_url=production.url(source), clone_name=source + "_copy", expect_system_identifier="4711")
+    assert run.status == 23 and comment(production, source + "_copy").endswith("not proven"), run
+
+
+@pytest.mark.parametrize("name", ['q"uo\'te', "wärehouse 目", "x" * 63])
+def test_template_names(production, dbstep, name):
+    quoted = name.replace('"', '""')
+    production.sql("CREATE DATABASE plain_source")
+    try:
+        run = dbstep("volume-clone", source_db_url=production.url("plain_source"), clone_name=name)
+        assert run.status == 0 and name in databases(production), run
+    finally:
+        production.sql(f'DROP DATABASE IF EXISTS "{quoted}"')
+        production.sql("DROP DATABASE plain_source")
 
 
 def test_template_killed_at_any_moment(production, source, dbstep, dbstep_start):

@@ -1,5 +1,5 @@
--- Sessions on a database that keep it from being copied. $1: its name. Autovacuum gives way by itself, parallel workers end with their
--- leader. What the role may not see of others is NULL.
+-- Sessions on a database that keep it from being copied. $1: its name. Autovacuum (which has no user) gives way by itself, parallel workers end
+-- with their leader. What the role may not see of others is NULL, the kind of a session included.
 SELECT a.pid,
        coalesce(a.usename, '?'),
        coalesce(nullif(a.application_name, ''), a.backend_type, '?'),
@@ -8,6 +8,6 @@ SELECT a.pid,
        a.state
 FROM   pg_catalog.pg_stat_activity a
 WHERE  a.datname = $1
-  AND  a.backend_type IS DISTINCT FROM 'autovacuum worker'
+  AND  a.usesysid IS NOT NULL
   AND  a.backend_type IS DISTINCT FROM 'parallel worker'
 ORDER  BY a.backend_start NULLS LAST, a.pid

@@ -4,7 +4,8 @@ SELECT n.nspname,
        c.relname,
        c.relpersistence = 'u' AS unlogged,
        CASE WHEN $1::text IS NULL THEN false ELSE age(c.xmin) <= age($1::text::xid) END AS recent,
-       coalesce(s.n_tup_upd + s.n_tup_del, 0) AS removals
+       coalesce(s.n_tup_upd + s.n_tup_del, 0) AS removals,
+       coalesce(s.n_tup_ins + s.n_tup_upd + s.n_tup_del, 0) AS writes
 FROM   pg_catalog.pg_class c
        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
        LEFT JOIN pg_catalog.pg_stat_all_tables s ON s.relid = c.oid
