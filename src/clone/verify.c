@@ -107,8 +107,8 @@ static void judge(struct comparison *c, const char *name, long long source_rows,
 static void not_in_source(struct comparison *c, const char *name)
 {
     c->r->inconclusive = true;
-    clone_uncovered(c->cx, c->r, "%s: the copy has it, the source has not: it was dropped there since, or made on the copy",
-                    name);
+    clone_uncovered(c->cx, c->r,
+                    "%s: the copy has it, the source has not: it was dropped there since, or made on the copy", name);
 }
 
 /* Both lists are in byte order. */
@@ -298,7 +298,8 @@ bool verify_tables(struct ctx *cx, const struct clone_request *q, struct clone_r
         r->inconclusive = true;
     if (!r->tables_compared && (c.tables.n || !copy.may_be_empty)) {
         r->inconclusive = true;
-        clone_uncovered(cx, r, "%s", c.tables.n ? "No table could be compared" : "There is no table: is this the right database?");
+        clone_uncovered(cx, r, "%s",
+                        c.tables.n ? "No table could be compared" : "There is no table: is this the right database?");
     }
     if (!c.differing)
         return true;
@@ -372,7 +373,8 @@ static bool two_databases(struct ctx *cx, struct pg *source, struct pg *copy, bo
     PG_ROWS_AUTO theirs = {.handle = NULL};
     PG_ROWS_AUTO ours = {.handle = NULL};
 
-    if (!pg_query(cx, source, &theirs, sql_clone_server, 0, NULL) || !pg_query(cx, copy, &ours, sql_clone_server, 0, NULL))
+    if (!pg_query(cx, source, &theirs, sql_clone_server, 0, NULL) ||
+        !pg_query(cx, copy, &ours, sql_clone_server, 0, NULL))
         return false;
     for (int i = 0; i < 2; i++) {
         s[i] = pg_text(&theirs, 0, i);
