@@ -308,6 +308,8 @@ bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n
         *failed = 0;
         if (cx->err.code == E_OK)
             pg_fail_lost(cx, pg);
+        if (pg_alive(pg)) /* interrupted while sending: half a message would make the connection useless for clean-up */
+            pg_abandon(pg);
         return false;
     }
     for (size_t i = 0;;) {
@@ -326,6 +328,14 @@ bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n
         if (status == PGRES_PIPELINE_SYNC) {
             PQclear(res);
             break;
+        }
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+            /* libpq would repeat this result for ever, and cannot leave the COPY within a pipeline. */
+            *failed = i;
+            PQclear(res);
+            PQfinish(pg->conn);
+            pg->conn = NULL;
+            return fail(cx, E_REJECTED, "a COPY from or to the client cannot be used here (%s)", pg->where);
         }
         if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_EMPTY_QUERY &&
             status != PGRES_PIPELINE_ABORTED) {
