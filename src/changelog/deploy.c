@@ -65,7 +65,9 @@ static bool verify(struct ctx *cx, struct deploy *d, struct deploy_report *repor
     PG_ROWS_AUTO rows = {.handle = NULL};
     const char *params[] = {d->deployment_id};
     struct arena *a = cx->arena;
+    int next = 0; /* rows come in the order of the steps */
 
+    report->xids.n = 0;
     if (!report->applied) {
         report->verified = true;
         return true;
@@ -79,7 +81,7 @@ static bool verify(struct ctx *cx, struct deploy *d, struct deploy_report *repor
         if (step->outcome == STEP_FAILED || step->outcome == STEP_SKIPPED)
             continue;
         changeset_checksum(a, step->set, CHECKSUM_V9, sum);
-        for (int k = 0; k < rows.n && at < 0; k++)
+        for (int n = 0, k = next; n < rows.n && at < 0; n++, k = (k + 1) % rows.n)
             if (text_equal_nocase(pg_text(&rows, k, 0), step->set->id) &&
                 text_equal_nocase(pg_text(&rows, k, 1), step->set->author) &&
                 text_equal_nocase(changelog_path_normalise(a, pg_text(&rows, k, 2)), step->set->path))
@@ -90,11 +92,26 @@ static bool verify(struct ctx *cx, struct deploy *d, struct deploy_report *repor
             err_hint(cx, "somebody else writes to the history, or one of the changesets does");
             return false;
         }
+        next = (at + 1) % rows.n;
         if (step->outcome != STEP_MARK_RAN && step->set->run_in_transaction)
             *VEC_PUSH(a, &report->xids) = arena_strdup(a, pg_text(&rows, at, 5));
     }
     report->verified = true;
     return true;
+}
+
+/* A run that failed has transactions, too. */
+static void tell_transactions(struct deploy *d, struct deploy_report *report)
+{
+    struct ctx own = {.arena = d->cx->arena};
+    if (!report->applied || !pg_alive(d->pg))
+        return;
+    struct ctx_grace g = ctx_grace_begin(&own, 5000);
+    if (pg_in_transaction(d->pg))
+        pg_exec(&own, d->pg, "ROLLBACK");
+    if (!verify(&own, d, report))
+        log_warning("the transaction ids of this run are not known: %s", own.err.message);
+    ctx_grace_end(&own, g);
 }
 
 static size_t count_left(const struct deploy *d, const struct deploy_report *report)
@@ -183,6 +200,8 @@ bool deploy_run(struct ctx *cx, struct deploy *d, struct deploy_report *report)
         return false;
     report->locked = true;
     bool ok = under_lock(cx, d, report);
+    if (!ok && !report->verified)
+        tell_transactions(d, report);
     lock_release(d);
     report->left = count_left(d, report);
     report->deployment_id = report->applied ? d->deployment_id : "";

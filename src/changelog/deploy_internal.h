@@ -29,6 +29,7 @@ struct deploy {
     bool advisory;
 
     const char *deployment_id;
+    bool session_changed; /* a changeset of this run said SET, CREATE TEMP …: a new session would not be the same */
 };
 
 /* history.c */
@@ -51,6 +52,10 @@ bool lock_take(struct ctx *cx, struct deploy *d);
 void lock_release(struct deploy *d);
 /* Frees a row that a dead run of ours left, without waiting for anybody. */
 bool lock_tidy(struct ctx *cx, struct deploy *d);
+/* The statement that fails, dividing by zero, when the row is no longer ours; it keeps the row as it is for its transaction. */
+const char *lock_guard(struct ctx *cx, struct deploy *d);
+/* After statements that may have freed session locks: takes ours again. E_LOCKED when somebody was faster. */
+bool lock_keep(struct ctx *cx, struct deploy *d);
 /* After a lost connection: a new one that holds the locks of the old one, which by then is gone. */
 bool lock_recover(struct ctx *cx, struct deploy *d);
 
@@ -62,15 +67,27 @@ bool preconditions_check(struct ctx *cx, struct deploy *d, const struct precondi
 
 /* run.c */
 bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *item, struct deploy_report *report);
+const char *session_path(struct ctx *cx, struct deploy *d); /* search_path of a changeset */
 const char *session_sql(struct ctx *cx, struct deploy *d,
                         bool concurrently); /* time-outs and search_path, as one statement */
+
+/* statement_kind.c */
 /* "CREATE INDEX CONCURRENTLY …" and its like, which wait without anybody queueing behind them. */
-bool statement_is_copy(const char *sql);
 bool statement_is_concurrent(const char *sql);
-/* The index that CREATE or DROP INDEX CONCURRENTLY names, as written; NULL for other statements, or without a name. */
-const char *statement_index(struct arena *a, const char *sql, bool *create);
+struct index_statement {
+    bool create;
+    const char *name, *table; /* as written; NULL: not named, or not there */
+};
+/* Is it CREATE or DROP INDEX CONCURRENTLY? Names only with an arena. */
+bool statement_index(struct arena *a, const char *sql, struct index_statement *out);
 /* BEGIN, COMMIT and so on: the changeset manages transactions itself. */
 bool statement_controls_transaction(const char *sql);
+bool statement_commits(const char *sql);    /* COMMIT, END, PREPARE TRANSACTION */
+bool statement_is_copy(const char *sql);    /* COPY */
+bool statement_may_commit(const char *sql); /* CALL, DO */
+bool statement_changes_session(const char *sql);
+/* What must follow a statement in a script: ";", "" when it has one, a new line before it behind a comment. */
+const char *statement_end(const char *text, size_t len);
 
 /* fault.c */
 /* Replaces the recorded error of the server by one that says which changeset, which statement, which line. */

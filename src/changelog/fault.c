@@ -35,6 +35,30 @@ static const char *show_line(struct arena *a, const char *text, size_t offset)
     return out.s;
 }
 
+/* What the server's words do not say, but whoever wrote the changelog needs. */
+static const char *advice(const char *sqlstate, const char *said, const struct changeset *cs, const struct change *c,
+                          const char *fault)
+{
+    if (text_equal(sqlstate, "25001") && cs->run_in_transaction)
+        return "this statement cannot run in a transaction: put it into a changeset of its own with runInTransaction:false";
+    if (text_equal(sqlstate, "25001") && c && (!c->split || c->end_delimiter))
+        return "several statements are sent as one text here (splitStatements:false or endDelimiter), which is a transaction: give this "
+               "one a changeset of its own";
+    if (text_equal(sqlstate, "2D000"))
+        return cs->run_in_transaction
+                   ? "COMMIT and ROLLBACK in a procedure or DO block need runInTransaction:false on the changeset"
+                   : "the procedure or DO block must be called alone, not together with other statements";
+    if (text_equal(sqlstate, "55P04"))
+        return "a new value of an enum can be used after its transaction only: use it in a later changeset";
+    if (strstr(said, "COPY from stdin failed"))
+        return "rows below a COPY … FROM STDIN are psql's way; write INSERT statements, or COPY from a file of the server";
+    if (fault && *fault == '\\')
+        return "commands that begin with a backslash are psql's; a changeset holds SQL only";
+    if (text_equal(sqlstate, "42601") && strstr(said, "unterminated"))
+        return "a changeset ends at the next line that begins with --changeset, even within quotes or the body of a function";
+    return NULL;
+}
+
 void statement_fault(struct ctx *cx, struct deploy *d, const struct changeset *cs, const struct change *c,
                      const char *statement, size_t nth, size_t of, size_t source_offset_of_fault, bool has_offset)
 {
@@ -60,7 +84,9 @@ void statement_fault(struct ctx *cx, struct deploy *d, const struct changeset *c
     fail(cx, e.code, "changeset %s failed: %s%s", changeset_name(a, cs), said, where);
     memcpy(cx->err.sqlstate, e.sqlstate, sizeof e.sqlstate);
     err_detail(cx, "%s", detail.s);
-    if (*e.hint)
-        err_hint(cx, "%s", e.hint);
+    const char *do_this =
+        advice(e.sqlstate, e.message, cs, c, c && has_offset ? c->sql + source_offset_of_fault : NULL);
+    if (do_this || *e.hint)
+        err_hint(cx, "%s", do_this ? do_this : e.hint);
     err_place(cx, cs->file, line, column);
 }

@@ -57,20 +57,27 @@ static bool watch_client(struct ctx *cx, struct deploy *d)
     return true;
 }
 
-static bool make_table(struct ctx *cx, struct deploy *d)
+static bool make_row(struct ctx *cx, struct deploy *d)
 {
-    if (!d->lock_exists && !pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_lock_create))) {
-        if (!pg_failed_with(cx, "42P07") && !pg_failed_with(cx, "23505"))
-            return false;
-        err_clear(cx); /* a Liquibase was faster */
-    }
-    d->lock_exists = true;
     if (pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_lock_init)))
         return true;
     if (!pg_failed_with(cx, "23505"))
         return false;
     err_clear(cx);
     return true;
+}
+
+static bool make_table(struct ctx *cx, struct deploy *d)
+{
+    if (d->lock_exists)
+        return true;
+    if (!pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_lock_create))) {
+        if (!pg_failed_with(cx, "42P07") && !pg_failed_with(cx, "23505"))
+            return false;
+        err_clear(cx); /* a Liquibase was faster */
+    }
+    d->lock_exists = true;
+    return make_row(cx, d);
 }
 
 static bool try_advisory(struct ctx *cx, struct deploy *d)
@@ -80,6 +87,20 @@ static bool try_advisory(struct ctx *cx, struct deploy *d)
         return false;
     d->advisory = text_equal(got, "t");
     return true;
+}
+
+const char *lock_guard(struct ctx *cx, struct deploy *d)
+{
+    const char *const pairs[] = {"lock", d->lock, "by", pg_literal(cx, d->pg, d->locked_by), NULL};
+    return pg_fill(cx, sql_changelog_lock_guard, pairs);
+}
+
+bool lock_keep(struct ctx *cx, struct deploy *d)
+{
+    if (!try_advisory(cx, d))
+        return false;
+    return d->advisory || fail(cx, E_LOCKED, "another run took the changelog lock of %s, which a changeset had freed",
+                               pg_where(d->pg));
 }
 
 static bool take_row(struct ctx *cx, struct deploy *d, const char *sql, const char *before, bool *taken)
@@ -141,7 +162,7 @@ static bool attempt(struct ctx *cx, struct deploy *d, bool *taken, const char **
     if (!read_row(cx, d, &locked, &by, &since))
         return false;
     if (!locked) { /* freed in between, or somebody deleted the row */
-        return make_table(cx, d) && take_row(cx, d, sql_changelog_lock_take, NULL, taken);
+        return make_row(cx, d) && take_row(cx, d, sql_changelog_lock_take, NULL, taken);
     }
     if (lock_ours(by)) {
         log_warning("the changelog lock was left behind by '%s' since %s, whose session is gone: taking it over", by,
@@ -221,6 +242,11 @@ void lock_release(struct deploy *d)
     PG_ROWS_AUTO rows = {.handle = NULL};
     if (pg_in_transaction(d->pg))
         pg_exec(&cx, d->pg, "ROLLBACK");
+    /* What changesets may have left: another role, a path, a short time-out. */
+    pg_exec(&cx, d->pg,
+            "RESET SESSION AUTHORIZATION; RESET ROLE; RESET default_transaction_read_only; "
+            "SET statement_timeout = 0; SET lock_timeout = 0");
+    err_clear(&cx);
     if (d->locked_by && d->lock_exists) {
         const char *params[] = {d->locked_by};
         if (!pg_query(&cx, d->pg, &rows, deploy_sql(&cx, d, sql_changelog_lock_release), 1, params))
@@ -249,6 +275,10 @@ bool lock_tidy(struct ctx *cx, struct deploy *d)
     d->locked_by = our_name(cx, d);
     if (take_row(cx, d, sql_changelog_lock_take_over, d->row_locked_by, &taken) && taken)
         log_info("freeing the changelog lock that '%s' left behind", d->row_locked_by);
+    if (cx->err.sqlstate[0]) { /* a role that may only read, a standby: there is nothing to do, so this is no failure */
+        log_warning("the changelog lock that '%s' left behind stays: %s", d->row_locked_by, cx->err.message);
+        err_clear(cx);
+    }
     lock_release(d);
     return cx->err.code == E_OK;
 }

@@ -4,10 +4,11 @@
 #include "deploy_internal.h"
 #include "sql.h"
 
-/* Failures that end the run rather than being an answer. */
+/* Failures that end the run, or are tried again, rather than being an answer: what the server said about the statement is one; a lock
+ * that others hold, a time-out, a full disk or a lost connection says nothing about the database's state. */
 static bool fatal(const struct ctx *cx, const struct deploy *d)
 {
-    return cx->err.code == E_INTERRUPTED || !pg_alive(d->pg) || (cx->err.code == E_TIMEOUT && !cx->err.sqlstate[0]);
+    return !pg_alive(d->pg) || (cx->err.code != E_REJECTED && cx->err.code != E_PERMISSION);
 }
 
 static bool ask(struct ctx *cx, struct deploy *d, const struct precondition *p, bool *holds, const char **why)

@@ -11,6 +11,17 @@ static void line(struct str *out, const char *sql)
     str_add(out, ";\n\n");
 }
 
+static void path(struct ctx *cx, struct deploy *d, struct str *out)
+{
+    str_addf(out, "SET SEARCH_PATH TO %s;\n\n", session_path(cx, d));
+}
+
+/* For a comment line: what a property put into an id must not start a line of its own. */
+static const char *one_line(struct arena *a, const char *text)
+{
+    return text_replace(a, text_replace(a, text, "\n", " "), "\r", " ");
+}
+
 static bool statements(struct ctx *cx, struct deploy *d, const struct changeset *cs, struct str *out)
 {
     for (size_t i = 0; i < cs->changes.n; i++) {
@@ -31,19 +42,26 @@ static bool statements(struct ctx *cx, struct deploy *d, const struct changeset 
             if (!more)
                 break;
             str_addn(out, st.text, st.len);
-            /* The last line may be a comment: a semicolon there would be part of it. */
-            const char *last = memrchr(st.text, '\n', st.len);
-            bool comment = strstr(last ? last : st.text, "--") != NULL;
-            str_add(out, text_ends(st.text, ";") ? "\n\n" : comment ? "\n;\n\n" : ";\n\n");
+            str_addf(out, "%s\n\n", statement_end(st.text, st.len));
         }
     }
     return true;
+}
+
+static bool mentions_path(const struct changeset *cs)
+{
+    for (size_t i = 0; i < cs->changes.n; i++)
+        if (strcasestr(cs->changes.at[i].sql, "search_path") || strcasestr(cs->changes.at[i].sql, "discard") ||
+            strcasestr(cs->changes.at[i].sql, "reset"))
+            return true;
+    return false;
 }
 
 bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
 {
     struct arena *a = cx->arena;
     long long order = d->max_order, count = 0;
+    bool path_changed = false;
 
     if (!d->history_exists)
         line(out, deploy_sql(cx, d, sql_changelog_history_create));
@@ -51,7 +69,7 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
         line(out, deploy_sql(cx, d, sql_changelog_lock_create));
         line(out, deploy_sql(cx, d, sql_changelog_lock_init));
     }
-    str_addf(out, "SET SEARCH_PATH TO %s, %s;\n\n", pg_ident(cx, d->pg, d->default_schema), d->search_path);
+    path(cx, d, out);
     str_add(out, "-- Lock Database\n");
     line(out, text_replace(a, deploy_sql(cx, d, sql_changelog_lock_take), "$1", "'dbstep preview'"));
     str_addf(out,
@@ -80,7 +98,8 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
                 return false;
             enum reaction r = result == PRE_FAILS ? cs->preconditions.on_fail : cs->preconditions.on_error;
             if (result != PRE_HOLDS && r != REACT_WARN) {
-                str_addf(out, "-- Changeset %s does not run: %s\n\n", changeset_name(a, cs), why);
+                str_addf(out, "-- Changeset %s does not run: %s\n\n", one_line(a, changeset_name(a, cs)),
+                         one_line(a, why));
                 if (r == REACT_MARK_RAN)
                     line(out, history_row_sql(cx, d, item, "MARK_RAN", ++order));
                 continue;
@@ -91,9 +110,13 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
             err_place(cx, cs->file, cs->line, 1);
             return false;
         }
-        str_addf(out, "-- Changeset %s\n", changeset_name(a, cs));
+        /* As in a deploy, a changeset does not inherit a path that the one before it set. */
+        if (path_changed)
+            path(cx, d, out);
+        str_addf(out, "-- Changeset %s\n", one_line(a, changeset_name(a, cs)));
         if (*cs->comments)
-            str_addf(out, "-- %s\n", cs->comments);
+            str_addf(out, "-- %s\n", one_line(a, cs->comments));
+        path_changed = mentions_path(cs);
         if (!statements(cx, d, cs, out))
             return false;
         line(out, history_row_sql(cx, d, item, item->ran ? "RERAN" : "EXECUTED", ++order));

@@ -12,8 +12,12 @@ static size_t word(const char **p)
         if ((*p)[0] == '-' && (*p)[1] == '-') {
             *p += strcspn(*p, "\n");
         } else if ((*p)[0] == '/' && (*p)[1] == '*') {
-            const char *end = strstr(*p + 2, "*/");
-            *p = end ? end + 2 : *p + strlen(*p);
+            int depth = 0; /* block comments nest */
+            do {
+                bool opens = (*p)[0] == '/' && (*p)[1] == '*', closes = (*p)[0] == '*' && (*p)[1] == '/';
+                depth += opens ? 1 : closes ? -1 : 0;
+                *p += opens || closes ? 2 : 1;
+            } while (depth && **p);
         } else {
             break;
         }
@@ -50,28 +54,72 @@ bool statement_controls_transaction(const char *sql)
     return !accept(&p, "to");
 }
 
+bool statement_commits(const char *sql)
+{
+    const char *p = sql;
+    return accept(&p, "commit") || accept(&p, "end") || (accept(&p, "prepare") && accept(&p, "transaction"));
+}
+
 bool statement_is_copy(const char *sql)
 {
     const char *p = sql;
     return accept(&p, "copy");
 }
 
+bool statement_may_commit(const char *sql)
+{
+    const char *p = sql;
+    return accept(&p, "call") || accept(&p, "do");
+}
+
+bool statement_changes_session(const char *sql)
+{
+    const char *p = sql;
+    if (accept(&p, "set"))
+        return !accept(&p, "local") && !accept(&p, "transaction") && !accept(&p, "constraints");
+    if (accept(&p, "create"))
+        return accept(&p, "temp") || accept(&p, "temporary");
+    return accept(&p, "reset") || accept(&p, "listen") || accept(&p, "prepare") || accept(&p, "load") ||
+           strcasestr(sql, "set_config") || strcasestr(sql, "advisory_lock");
+}
+
+/* Is the keyword among the words that follow? Quoted names and symbols are passed over. */
+static bool has_word(const char *p, const char *keyword)
+{
+    while (*p) {
+        if (accept(&p, keyword))
+            return true;
+        size_t n = word(&p);
+        if (*p == '"' || *p == '\'') {
+            const char *close = strchr(p + 1, *p);
+            p = close ? close + 1 : p + strlen(p);
+        } else {
+            p += n ? n : *p != '\0';
+        }
+    }
+    return false;
+}
+
 bool statement_is_concurrent(const char *sql)
 {
-    bool create;
+    struct index_statement index;
     const char *p = sql;
-    if (statement_index(NULL, sql, &create))
+    if (statement_index(NULL, sql, &index))
         return true;
-    if (accept(&p, "reindex")) {
-        for (int i = 0; i < 6 && *p; i++) {
-            if (accept(&p, "concurrently"))
-                return true;
-            size_t n = word(&p);
-            p += n ? n : 1;
-        }
-        return false;
-    }
+    if (accept(&p, "reindex"))
+        return has_word(p, "concurrently");
+    if (accept(&p, "alter"))
+        return accept(&p, "table") && has_word(p, "detach") && has_word(p, "concurrently");
     return accept(&p, "vacuum");
+}
+
+const char *statement_end(const char *text, size_t len)
+{
+    /* The last line may be a comment: a semicolon there would be part of it. */
+    const char *last = memrchr(text, '\n', len);
+    if (strstr(last ? last : text, "--"))
+        return "\n;";
+    return text_ends(text, ";") ? "" : ";";
 }
 
 /* One part of a name, quoted or not; its length. */
@@ -89,27 +137,42 @@ static size_t name_part(const char *p)
     return n;
 }
 
-const char *statement_index(struct arena *a, const char *sql, bool *create)
+/* A name with its schema, if any; its length. */
+static size_t name_length(const char *p)
+{
+    size_t n = name_part(p);
+    while (n && p[n] == '.' && name_part(p + n + 1))
+        n += 1 + name_part(p + n + 1);
+    return n;
+}
+
+bool statement_index(struct arena *a, const char *sql, struct index_statement *out)
 {
     const char *p = sql;
-    *create = accept(&p, "create");
-    if (!*create && !accept(&p, "drop"))
-        return NULL;
+    *out = (struct index_statement){.create = accept(&p, "create")};
+    if (!out->create && !accept(&p, "drop"))
+        return false;
     accept(&p, "unique");
     if (!accept(&p, "index") || !accept(&p, "concurrently"))
-        return NULL;
+        return false;
     if (!a)
-        return "";
+        return true;
     if (accept(&p, "if")) {
         accept(&p, "not");
         accept(&p, "exists");
     }
     word(&p);
     const char *from = p;
-    size_t n = name_part(p);
-    if (!n || (*create && accept(&p, "on")))
-        return NULL;
-    while (from[n] == '.' && name_part(from + n + 1))
-        n += 1 + name_part(from + n + 1);
-    return arena_strndup(a, from, n);
+    size_t n = name_length(p);
+    if (!n || (out->create && accept(&p, "on")))
+        return true;
+    out->name = arena_strndup(a, from, n);
+    p = from + n;
+    if (!out->create || !accept(&p, "on"))
+        return true;
+    accept(&p, "only");
+    word(&p);
+    if ((n = name_length(p)))
+        out->table = arena_strndup(a, p, n);
+    return true;
 }

@@ -160,7 +160,9 @@ static bool collect(struct ctx *cx, struct pg *pg, PGresult **keep)
             }
             break;
         case PGRES_COPY_IN:
-            /* A COPY FROM STDIN has no data here; ending it with an error keeps the protocol going. */
+            /* Ending it with an error keeps the protocol going. The server calls that a cancelled query; the cause is ours. */
+            fail(cx, E_REJECTED, "COPY FROM STDIN has no data to read here (%s)", pg->where);
+            err_hint(cx, "write the rows as INSERT statements");
             PQputCopyEnd(pg->conn, "dbstep has no data for COPY FROM STDIN");
             break;
         case PGRES_COPY_OUT:
@@ -309,6 +311,8 @@ bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n
         *failed = 0;
         if (cx->err.code == E_OK)
             pg_fail_lost(cx, pg);
+        if (pg_alive(pg)) /* interrupted while sending: half a message would make the connection useless for clean-up */
+            pg_abandon(pg);
         return false;
     }
     for (size_t i = 0;;) {

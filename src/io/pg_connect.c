@@ -386,7 +386,9 @@ static bool drain(struct pg *pg)
                     break; /* more is to come */
             }
         }
-        struct pollfd fd = {.fd = PQsocket(pg->conn), .events = POLLIN};
+        /* What was not sent yet must go out first: in the middle of a message the server does not answer. */
+        bool unsent = PQflush(pg->conn) > 0;
+        struct pollfd fd = {.fd = PQsocket(pg->conn), .events = (short)(POLLIN | (unsent ? POLLOUT : 0))};
         poll(&fd, 1, (int)deadline_left(limit, DRAIN_MS));
         if (!PQconsumeInput(pg->conn))
             return true; /* it is gone, which pg_alive() tells */

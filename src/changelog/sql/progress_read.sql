@@ -1,2 +1,2 @@
 -- What an earlier attempt left. $1 to $3: identity.
-SELECT md5sum, done, statements, date_trunc('second', updated)::text FROM {progress} WHERE id = $1 AND author = $2 AND filename = $3
+SELECT md5sum, done, running, date_trunc('second', updated)::text FROM {progress} WHERE id = $1 AND author = $2 AND filename = $3

@@ -1,2 +1,3 @@
--- $1 to $3: identity, $4: statements that are done.
-UPDATE {progress} SET done = $4::int, updated = now() WHERE id = $1 AND author = $2 AND filename = $3
+-- One more statement is done. Literals, so that it can be sent in one go with that statement.
+UPDATE {progress} SET done = {done}, running = 0, md5sum = {md5sum}, statements = {statements}, updated = now()
+WHERE id = {id} AND author = {author} AND filename = {filename}

@@ -1,0 +1,77 @@
+/* attempt.h - what the files that run one changeset share: run.c (the frame), walk.c (its statements), inside.c (in one
+ * transaction), outside.c (statement by statement). */
+#ifndef DBSTEP_CHANGELOG_ATTEMPT_H
+#define DBSTEP_CHANGELOG_ATTEMPT_H
+
+#include "deploy_internal.h"
+
+/* One attempt at one changeset. Copies of its statements live in `scratch` and go with it. */
+struct attempt {
+    struct ctx *cx;
+    struct deploy *d;
+    const struct plan_item *item;
+    const struct changeset *cs;
+    struct arena scratch;
+    size_t statements;     /* in all */
+    bool own_transactions; /* it says BEGIN or COMMIT itself */
+    bool one_by_one;       /* a text may hold several statements, or COPY: no extended protocol */
+    bool drops_locks;      /* it may free session locks, ours among them */
+    bool changes_session;  /* SET, CREATE TEMP …: later changesets may build on it */
+    bool committed_inside; /* something of it stays although it failed, or may stay */
+    bool commit_sent;
+    const char *row;   /* the statement for the history */
+    const char *guard; /* the statement that fails when the changelog lock is no longer ours */
+};
+
+/* ---- walk.c ---- */
+
+struct walk {
+    struct attempt *t;
+    struct ctx sx;
+    size_t change, nth; /* nth: of the changeset, from 1 */
+    struct splitter *splitter;
+};
+
+struct walk walk_start(struct attempt *t);
+bool walk_next(struct walk *w, struct statement *out, bool *more);
+void walk_end(struct walk *w);
+#define WALK_AUTO __attribute__((cleanup(walk_end))) struct walk
+
+/* What the statements are like, before the first one is sent; they also go into the report's script. */
+bool look_ahead(struct attempt *t, struct str *script);
+/* What one text, which may hold several statements, does about transactions. */
+struct text_nature {
+    size_t statements;
+    bool controls; /* BEGIN, COMMIT, ROLLBACK … */
+    bool commits;  /* something in it makes what was done so far permanent */
+    bool copies;   /* COPY: its data goes to or comes from the client */
+    bool calls;    /* CALL or DO: may commit on its own when there is no transaction around it */
+};
+bool text_nature(struct attempt *t, const struct statement *s, struct text_nature *out);
+/* The recorded error, in terms of the changeset; walks to the statement once more to learn where its bytes came from. */
+void blame(struct attempt *t, size_t nth);
+
+/* ---- inside.c ---- */
+
+struct batch {
+    VEC(const char *) sql;
+    VEC(size_t) nth; /* which statement of the changeset; 0: one of ours */
+    size_t bytes;
+};
+void batch_add(struct attempt *t, struct batch *b, const char *sql, size_t nth);
+bool batch_send(struct attempt *t, struct batch *b);
+/* The guard, the row, what else belongs to it (may be NULL), COMMIT; in a transaction of its own when `begin`. */
+bool record(struct attempt *t, struct batch *b, bool begin, const char *also);
+bool run_pipelined(struct attempt *t);
+bool run_one_by_one(struct attempt *t);
+void roll_back(struct attempt *t);
+/* The recorded error of the guard, as what it means. */
+void lock_was_lost(struct attempt *t);
+
+/* ---- outside.c ---- */
+
+bool run_outside(struct attempt *t, bool *half);
+/* A pause that doubles, so that whoever holds the lock gets on; false when the failure is another one, or the tries are used up. */
+bool back_off(struct attempt *t, long long *tries);
+
+#endif

@@ -1,0 +1,126 @@
+/* inside.c - a changeset in one transaction with its row in the history. */
+#include <string.h>
+
+#include "attempt.h"
+#include "dbstep/log.h"
+
+#define BATCH_BYTES 65536 /* statements are sent together up to this size: one round trip for most changesets */
+#define BATCH_MAX 200
+
+void batch_add(struct attempt *t, struct batch *b, const char *sql, size_t nth)
+{
+    *VEC_PUSH(&t->scratch, &b->sql) = sql;
+    *VEC_PUSH(&t->scratch, &b->nth) = nth;
+    b->bytes += strlen(sql);
+}
+
+void lock_was_lost(struct attempt *t)
+{
+    struct ctx *cx = t->cx;
+    const char *name = changeset_name(cx->arena, t->cs);
+
+    if (!pg_failed_with(cx, "22012")) {
+        err_detail(cx, "while the lock row in %s was looked at, after the statements of changeset %s", t->d->lock,
+                   name);
+        return;
+    }
+    err_clear(cx);
+    fail(cx, E_LOCKED, "the changelog lock of %s was taken away while changeset %s ran; it was rolled back",
+         pg_where(t->d->pg), name);
+    err_hint(
+        cx,
+        "somebody released or took the row in %s (release-locks, an old Liquibase with nothing to do, or a person): "
+        "see that no other deploy is at work, then run the stage again",
+        t->d->lock);
+}
+
+bool batch_send(struct attempt *t, struct batch *b)
+{
+    size_t failed = 0;
+    bool ok = pg_pipeline(t->cx, t->d->pg, b->sql.at, b->sql.n, &failed);
+    if (!ok && failed < b->nth.n && b->nth.at[failed])
+        blame(t, b->nth.at[failed]);
+    else if (!ok && failed < b->sql.n && b->sql.at[failed] == t->guard && pg_alive(t->d->pg))
+        lock_was_lost(t);
+    b->sql.n = b->nth.n = b->bytes = 0;
+    return ok;
+}
+
+bool record(struct attempt *t, struct batch *b, bool begin, const char *also)
+{
+    if (begin)
+        batch_add(t, b, "BEGIN", 0);
+    batch_add(t, b, t->guard, 0);
+    batch_add(t, b, t->row, 0);
+    if (also)
+        batch_add(t, b, also, 0);
+    batch_add(t, b, "COMMIT", 0);
+    t->commit_sent = true;
+    return batch_send(t, b);
+}
+
+bool run_pipelined(struct attempt *t)
+{
+    WALK_AUTO w = walk_start(t);
+    struct batch b = {0};
+    struct statement s;
+    bool more;
+
+    batch_add(t, &b, "BEGIN", 0);
+    batch_add(t, &b, session_sql(t->cx, t->d, false), 0);
+    for (;;) {
+        if (!walk_next(&w, &s, &more))
+            return false;
+        if (!more)
+            break;
+        batch_add(t, &b, arena_strndup(&t->scratch, s.text, s.len), w.nth);
+        if ((b.bytes > BATCH_BYTES || b.sql.n >= BATCH_MAX) && !batch_send(t, &b))
+            return false;
+    }
+    return record(t, &b, false, NULL);
+}
+
+/* Texts that may hold several statements, or BEGIN and COMMIT of their own: each is waited for. As under JDBC, there is always a
+ * transaction, whatever the last text ended. */
+bool run_one_by_one(struct attempt *t)
+{
+    WALK_AUTO w = walk_start(t);
+    struct pg *pg = t->d->pg;
+    struct statement s;
+    bool more;
+
+    if (!pg_exec(t->cx, pg, "BEGIN") || !pg_exec(t->cx, pg, session_sql(t->cx, t->d, false)))
+        return false;
+    for (;;) {
+        if (!walk_next(&w, &s, &more))
+            return false;
+        if (!more)
+            break;
+        if (!pg_in_transaction(pg) && !pg_exec(t->cx, pg, "BEGIN"))
+            return false;
+        struct text_nature n;
+        text_nature(t, &s, &n);
+        if (!pg_exec(t->cx, pg, s.text)) {
+            /* A COMMIT alone that fails has rolled back; one among others may have been done. */
+            t->committed_inside = t->committed_inside || (n.commits && n.statements > 1);
+            blame(t, w.nth);
+            return false;
+        }
+        if ((n.commits || !pg_in_transaction(pg)) && !t->committed_inside) {
+            t->committed_inside = true;
+            log_warning("changeset %s ends its transaction itself: what it did so far stays, even if the rest fails",
+                        changeset_name(t->cx->arena, t->cs));
+        }
+    }
+    struct batch b = {0};
+    return record(t, &b, !pg_in_transaction(pg), NULL);
+}
+
+void roll_back(struct attempt *t)
+{
+    struct ctx cx = {.arena = t->cx->arena};
+    struct ctx_grace g = ctx_grace_begin(&cx, 5000);
+    if (pg_alive(t->d->pg) && pg_in_transaction(t->d->pg))
+        pg_exec(&cx, t->d->pg, "ROLLBACK");
+    ctx_grace_end(&cx, g);
+}
