@@ -73,7 +73,7 @@ struct clone_note {
 struct clone_table {
     const char *name;                  /* schema.table, quoted where needed */
     long long source_rows, clone_rows; /* -1: not counted */
-    const char *verdict;               /* "equal, older rows", "written meanwhile", "differs…", "missing…", "not readable", … */
+    const char *verdict; /* "equal, older rows", "written meanwhile", "differs…", "missing…", "not readable", … */
 };
 
 struct clone_phase {

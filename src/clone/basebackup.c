@@ -195,13 +195,13 @@ static bool refuse_source_itself(struct backup *b)
     for (int i = 0; i < 2 && line; i++)
         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL;
     long long there = line ? strtoll(line, NULL, 10) : 0;
-    if (!pg_open(cx, &b->q->source, &o, &pg) ||
-        !pg_query_int(cx, pg, &started, sql_clone_started, 0, NULL)) {
+    if (!pg_open(cx, &b->q->source, &o, &pg) || !pg_query_int(cx, pg, &started, sql_clone_started, 0, NULL)) {
         if (cx->err.code == E_INTERRUPTED || cx->err.code == E_TIMEOUT)
             return false;
         err_clear(cx);
     }
-    if (started ? started < there - 1 || started > there + 60 : file_exists(path_join(cx->arena, b->target.dir, MARKER_NAME)))
+    if (started ? started < there - 1 || started > there + 60
+                : file_exists(path_join(cx->arena, b->target.dir, MARKER_NAME)))
         return true;
     fail(cx, E_GUARD, "target_dir '%s' is the source's own data directory", b->target.dir);
     err_hint(cx, "no input makes that possible: choose another folder");
@@ -386,9 +386,11 @@ static bool prove(struct backup *b)
         if (!wal_range_present(cx, b->target.dir, control.system_identifier, &m->ranges.at[i], &segments) ||
             !wal_records_hold(cx, b->target.dir, &m->ranges.at[i], &records))
             return false;
-    clone_proof(cx, b->r, "It can start: the WAL from %s to %s is complete, %s, and each of its records (%s) matches its checksum",
-                pg_lsn_text(a, b->start), pg_lsn_text(a, b->end), text_plural(a, segments, "segment"),
-                text_group_digits(a, records));
+    clone_proof(
+        cx, b->r,
+        "It can start: the WAL from %s to %s is complete, %s, and each of its records (%s) matches its checksum",
+        pg_lsn_text(a, b->start), pg_lsn_text(a, b->end), text_plural(a, segments, "segment"),
+        text_group_digits(a, records));
     clone_uncovered(
         cx, b->r,
         "Row counts and digests: the copy's server is not running yet. Run the stage again with verify_only once it is");

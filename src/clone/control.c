@@ -116,7 +116,8 @@ uint64_t wal_segment_size(struct ctx *cx, const char *data_dir, const struct man
 {
     for (uint64_t size = 1u << 20; size <= 1u << 30; size <<= 1) {
         unsigned char page[40];
-        FD_AUTO fd = open(wal_segment_path(cx->arena, data_dir, r->timeline, r->start / size, size), O_RDONLY | O_CLOEXEC);
+        FD_AUTO fd =
+            open(wal_segment_path(cx->arena, data_dir, r->timeline, r->start / size, size), O_RDONLY | O_CLOEXEC);
         if (fd >= 0 && read(fd, page, sizeof page) == (ssize_t)sizeof page && segment_size_of(page) == size)
             return size;
     }

@@ -45,7 +45,7 @@ static const char *absolute(struct ctx *cx, const char *path)
     if (slash == s.s || text_equal(name, ".."))
         return s.s;
     const char *above = absolute(cx, parent_of(cx, s.s));
-    return text_equal(name, ".")  ? above
+    return text_equal(name, ".")    ? above
            : text_equal(above, "/") ? arena_printf(cx->arena, "/%s", name)
                                     : arena_printf(cx->arena, "%s/%s", above, name);
 }
@@ -110,9 +110,8 @@ static bool is_tablespace(const char *name)
 /* A data directory, or the folder of a tablespace: a server may be at work in it. */
 static bool is_cluster(struct ctx *cx, const char *dir)
 {
-    return is_tablespace(strrchr(dir, '/') + 1) ||
-           (file_exists(path_join(cx->arena, dir, "PG_VERSION")) &&
-            file_exists(path_join(cx->arena, dir, "global/pg_control")));
+    return is_tablespace(strrchr(dir, '/') + 1) || (file_exists(path_join(cx->arena, dir, "PG_VERSION")) &&
+                                                    file_exists(path_join(cx->arena, dir, "global/pg_control")));
 }
 
 /* A backup into the source's own data directory would copy itself, and be in the running server's way. */
@@ -220,8 +219,8 @@ static bool may_fill(struct ctx *cx, const struct clone_request *q, struct targe
     if (!vacant && !marked && !q->replace_unmarked)
         return refuse(cx, t->dir, "is not empty, and not marked as a copy made by dbstep");
     if (marked && found->complete && !q->replace) {
-        fail(cx, E_GUARD, "'%s' holds a finished copy (of %s, made at %s), and replace is false", t->dir,
-             found->source, found->finished_at);
+        fail(cx, E_GUARD, "'%s' holds a finished copy (of %s, made at %s), and replace is false", t->dir, found->source,
+             found->finished_at);
         return false;
     }
     t->replaced = !vacant;

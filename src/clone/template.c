@@ -275,8 +275,7 @@ static bool create_alone(struct job *j, enum clone_strategy strategy)
     struct deadline patience = deadline_in(ending ? TERMINATE_MS : j->q->connections_wait_ms);
 
     for (;;) {
-        if (patient &&
-            !sessions_wait(cx, j->pg, j->source_name, deadline_left(patience, j->q->connections_wait_ms)))
+        if (patient && !sessions_wait(cx, j->pg, j->source_name, deadline_left(patience, j->q->connections_wait_ms)))
             return false;
         if (create(j, strategy))
             return true;
@@ -458,7 +457,8 @@ static bool prepare(struct job *j)
     /* The locks are this session's, and it is idle while the copy is made. */
     if (pg_version(j->pg) >= 140000 && !pg_exec(cx, j->pg, "SET idle_session_timeout = 0"))
         return false;
-    if (!lock_one(j, j->source_name) || !lock_one(j, j->q->clone_name) || !look_around(j) || !pg_identify(cx, j->pg, &j->before))
+    if (!lock_one(j, j->source_name) || !lock_one(j, j->q->clone_name) || !look_around(j) ||
+        !pg_identify(cx, j->pg, &j->before))
         return false;
     if (j->before.in_recovery) {
         fail(cx, E_GUARD, "a standby cannot make a database (%s)", pg_where(j->pg));
@@ -474,8 +474,7 @@ static bool make(struct job *j, enum clone_strategy strategy)
     long long since = clock_ms();
 
     /* The older copy stays until the new one can be made. */
-    if (j->q->connections == CLONE_WAIT &&
-        !sessions_wait(cx, j->pg, j->source_name, j->q->connections_wait_ms))
+    if (j->q->connections == CLONE_WAIT && !sessions_wait(cx, j->pg, j->source_name, j->q->connections_wait_ms))
         return false;
     if (!drop(j, j->working_name) || (j->old.exists && !drop(j, j->q->clone_name)))
         return false;

@@ -20,7 +20,7 @@ struct walk {
     struct ctx *cx;
     const char *data_dir;
     const struct manifest_range *range;
-    uint64_t size; /* of a segment */
+    uint64_t size;                /* of a segment */
     uint64_t at, loaded, segment; /* loaded, segment: UINT64_MAX before the first */
     int fd;
     bool cut; /* the record under way has no end */
@@ -30,8 +30,8 @@ struct walk {
 static bool broken(struct walk *w, uint64_t at, const char *what)
 {
     struct ctx *cx = w->cx;
-    fail(cx, E_VERIFY, "the WAL that the copy needs to start is damaged: the record at %s %s", pg_lsn_text(cx->arena, at),
-         what);
+    fail(cx, E_VERIFY, "the WAL that the copy needs to start is damaged: the record at %s %s",
+         pg_lsn_text(cx->arena, at), what);
     err_hint(cx, "run the stage again; when it happens again, look for a proxy or a disk that alters data");
     return false;
 }
@@ -45,7 +45,8 @@ static bool load(struct walk *w, uint64_t page)
         struct arena_mark mark = arena_mark(cx->arena);
         if (w->fd >= 0)
             close(w->fd);
-        w->fd = open(wal_segment_path(cx->arena, w->data_dir, w->range->timeline, segment, w->size), O_RDONLY | O_CLOEXEC);
+        w->fd =
+            open(wal_segment_path(cx->arena, w->data_dir, w->range->timeline, segment, w->size), O_RDONLY | O_CLOEXEC);
         w->segment = segment;
         arena_reset(cx->arena, mark);
     }
