@@ -41,7 +41,7 @@ struct comparison {
     const char *xid;   /* NULL: not known */
     VEC(struct table) tables;
     size_t asked, answered;
-    long long differing, unreadable;
+    long long differing, unreadable, partly; /* partly: only rows from before the copy were held against one another */
 };
 
 /* ---- asking ---- */
@@ -193,8 +193,9 @@ static void conclude(struct comparison *c, struct pg *source, const struct table
     } else if ((how = difference(c, t))) {
         c->differing++;
         judge(c, name, t->source.rows, t->copy.rows, how);
-    } else if (equal(s, k)) {
+    } else if (equal(s, k) && k->rows > 0) {
         r->tables_compared++;
+        c->partly++;
         r->rows_compared += k->rows;
         clone_uncovered(cx, r, "%s: %s written on the source after the copy began%s; the %s older ones are equal", name,
                         text_plural(cx->arena, s->newer, "row"),
@@ -203,7 +204,7 @@ static void conclude(struct comparison *c, struct pg *source, const struct table
         judge(c, name, t->source.rows, t->copy.rows, "equal, older rows");
     } else {
         /* Newer rows, and no fewer updates and deletes than rows that are gone, are proof of writing; anything less leaves a doubt. */
-        bool written = c->xid && !t->recent && s->newer > 0 && k->rows > s->rows && t->removals >= k->rows - s->rows;
+        bool written = c->xid && !t->recent && s->newer > 0 && t->removals >= k->rows - s->rows;
         r->inconclusive = r->inconclusive || !written;
         clone_uncovered(cx, r, "%s: not equal, and %s", name,
                         !c->xid     ? "it is not known where the source was when the copy began (source_snapshot)"
@@ -290,10 +291,12 @@ bool verify_tables(struct ctx *cx, const struct clone_request *q, struct clone_r
         return false;
     r->verified = true;
     if (r->tables_compared)
-        clone_proof(cx, r, "%s of %s equal the source's in %s: %s", text_plural(cx->arena, r->tables_compared, "table"),
-                    text_group_digits(cx->arena, (long long)c.tables.n),
-                    c.digests ? "row count and digest of all rows" : "row count",
-                    text_plural(cx->arena, r->rows_compared, "row"));
+        clone_proof(
+            cx, r, "%s of %s equal the source's in %s%s: %s", text_plural(cx->arena, r->tables_compared, "table"),
+            text_group_digits(cx->arena, (long long)c.tables.n), c.digests ? "row count and digest" : "row count",
+            c.partly ? arena_printf(cx->arena, " (%lld of them in the rows from before the copy)", c.partly)
+                     : " of all rows",
+            text_plural(cx->arena, r->rows_compared, "row"));
     if (c.unreadable)
         r->inconclusive = true;
     if (!r->tables_compared && (c.tables.n || !copy.may_be_empty)) {

@@ -139,11 +139,12 @@ def test_proof_of_a_started_copy(production, place, dbstep):
         assert any("scratch" in u and "unlogged" in u for u in run.result["uncovered"])
 
         # Production goes on: new rows are told from lost ones.
-        production.sql("INSERT INTO warehouses SELECT g FROM generate_series(20001, 20010) g; UPDATE app.parted SET id = -id WHERE id < 5; CREATE TABLE later (a int)", "proof")
+        production.sql("""INSERT INTO warehouses SELECT g FROM generate_series(20001, 20010) g; UPDATE app.parted SET id = -id WHERE id < 5; CREATE TABLE later (a int)""", "proof")
         run = dbstep("volume-clone", db_url=copy.url("proof"), **inputs)
         assert run.status == 0, run
         told = "\n".join(run.result["uncovered"])
         assert "10 rows written on the source after the copy began; the 20,000 older ones are equal" in told
+        assert "(1 of them in the rows from before the copy)" in " ".join(run.result["proofs"])
         assert "part1" in told and "written on the source after the copy began" in told
         assert "later" in told and "made on the source after" in told
 
