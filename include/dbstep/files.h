@@ -21,6 +21,7 @@ bool file_write_private(struct ctx *cx, const char *path, const char *content, s
 
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
+bool file_is_regular(const char *path);          /* no pipe or device, on which reading could wait for ever */
 bool dir_make(struct ctx *cx, const char *path); /* with its parents; existing is fine */
 /* Names (no path) in byte order; dot files are skipped. Fails when it cannot be read. */
 bool dir_list(struct ctx *cx, const char *path, struct str_list *names);

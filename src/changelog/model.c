@@ -316,6 +316,8 @@ bool changelog_load(struct ctx *cx, const struct changelog_source *source, struc
         err_hint(cx, "name the changelog file itself");
         return false;
     }
+    if (!file_is_regular(file))
+        return fail(cx, E_FILE, "the changelog '%s' is no regular file", file);
     const char *dot = strrchr(path, '.');
     if (!dot || !text_equal_nocase(dot, ".sql")) {
         fail(cx, E_CHANGELOG, "'%s' is no changelog that dbstep can read", path);

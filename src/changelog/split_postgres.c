@@ -57,7 +57,8 @@ static size_t to_line_end(const struct splitter *s, size_t i)
     return end ? (size_t)(end - s->sql) : s->len;
 }
 
-static size_t block_comment_end(const struct splitter *s, size_t i)
+/* *closed is false when the text ends before the comment does. */
+static size_t block_comment_end(const struct splitter *s, size_t i, bool *closed)
 {
     int depth = 0;
     while (i < s->len) {
@@ -70,6 +71,7 @@ static size_t block_comment_end(const struct splitter *s, size_t i)
         } else
             i++;
     }
+    *closed = false;
     return s->len;
 }
 
@@ -190,8 +192,9 @@ void split_postgres_next(struct splitter *s)
             }
         }
         if ((c == '-' && sql[i + 1] == '-') || (c == '/' && sql[i + 1] == '*')) {
-            size_t end = c == '-' ? to_line_end(s, i) : block_comment_end(s, i);
-            if (s->strip) {
+            bool closed = true;
+            size_t end = c == '-' ? to_line_end(s, i) : block_comment_end(s, i, &closed);
+            if (s->strip && closed) { /* else it would swallow statements without a word */
                 split_put(s, kept, i - kept);
                 kept = end;
             }
