@@ -59,6 +59,29 @@ static bool put_tag(struct ctx *cx, struct deploy *d, struct deploy_report *repo
     return pg_query(cx, d->pg, NULL, sql, 1, params);
 }
 
+/* Changesets that ran before must still stand in the history: without its row a changeset runs again in the next deploy. */
+static bool verify_earlier(struct ctx *cx, struct deploy *d)
+{
+    struct deploy now = *d;
+
+    now.rows = (typeof(now.rows)){0};
+    if (!history_read(cx, &now))
+        return false;
+    plan_make(cx, &now);
+    for (size_t i = 0; i < d->plan.items.n; i++) {
+        const struct plan_item *before = &d->plan.items.at[i], *after = &now.plan.items.at[i];
+        if (!before->ran || after->ran)
+            continue;
+        fail(cx, E_VERIFY, "changeset %s ran in an earlier deploy, and this one removed its row from %s",
+             changeset_name(cx->arena, before->set), d->history);
+        err_place(cx, before->set->file, before->set->line, 1);
+        err_hint(cx,
+                 "it would run again: put the row back, or take the statement that deletes it out of the changelog");
+        return false;
+    }
+    return true;
+}
+
 /* The history must say what this run claims; it also tells the transactions, from the rows' xmin. */
 static bool verify(struct ctx *cx, struct deploy *d, struct deploy_report *report)
 {
@@ -96,6 +119,8 @@ static bool verify(struct ctx *cx, struct deploy *d, struct deploy_report *repor
         if (step->outcome != STEP_MARK_RAN && step->set->run_in_transaction)
             *VEC_PUSH(a, &report->xids) = arena_strdup(a, pg_text(&rows, at, 5));
     }
+    if (!verify_earlier(cx, d))
+        return false;
     report->verified = true;
     return true;
 }

@@ -13,7 +13,7 @@ struct deploy {
 
     /* from the server */
     const char *default_schema, *history_schema, *search_path, *client;
-    bool history_exists, lock_exists, schema_exists;
+    bool history_exists, lock_exists, schema_exists, progress_exists;
     const char *columns;                   /* "id:259 author:259 …", "" without a table */
     const char *history, *lock, *progress; /* qualified and quoted */
     const char *lock_pkey;
@@ -50,7 +50,7 @@ void lock_name(struct deploy *d); /* advisory key from the table's name */
 bool lock_ours(const char *by);
 bool lock_take(struct ctx *cx, struct deploy *d);
 void lock_release(struct deploy *d);
-/* Frees a row that a dead run of ours left, without waiting for anybody. */
+/* Removes what a dead run of ours left, its lock row and an empty table of notes, without waiting for anybody. */
 bool lock_tidy(struct ctx *cx, struct deploy *d);
 /* The statement that fails, dividing by zero, when the row is no longer ours; it keeps the row as it is for its transaction. */
 const char *lock_guard(struct ctx *cx, struct deploy *d);

@@ -41,10 +41,12 @@ bool history_open(struct ctx *cx, struct deploy *d)
     const char *table =
         folded(a, text_empty(d->options.history_table) ? "databasechangelog" : d->options.history_table);
     const char *lock = folded(a, text_empty(d->options.lock_table) ? "databasechangeloglock" : d->options.lock_table);
+    const char *progress = arena_printf(a, "%s_progress", table);
     const char *params[] = {text_empty(d->options.history_schema) ? NULL : d->options.history_schema,
-                            text_empty(d->options.default_schema) ? NULL : d->options.default_schema, table, lock};
+                            text_empty(d->options.default_schema) ? NULL : d->options.default_schema, table, lock,
+                            progress};
 
-    if (!pg_query(cx, d->pg, &rows, sql_changelog_probe, 4, params))
+    if (!pg_query(cx, d->pg, &rows, sql_changelog_probe, 5, params))
         return false;
     if (pg_null(&rows, 0, 0) || pg_null(&rows, 0, 1)) {
         fail(cx, E_INPUT, "no schema of the search_path exists in %s", pg_where(d->pg));
@@ -59,9 +61,10 @@ bool history_open(struct ctx *cx, struct deploy *d)
     d->columns = arena_strdup(a, pg_text(&rows, 0, 5));
     d->client = arena_strdup(a, pg_text(&rows, 0, 6));
     d->schema_exists = pg_bool(&rows, 0, 7);
+    d->progress_exists = pg_bool(&rows, 0, 8);
     d->history = pg_qualified(cx, d->pg, d->history_schema, table);
     d->lock = pg_qualified(cx, d->pg, d->history_schema, lock);
-    d->progress = pg_qualified(cx, d->pg, d->history_schema, arena_printf(a, "%s_progress", table));
+    d->progress = pg_qualified(cx, d->pg, d->history_schema, progress);
     d->lock_pkey = pg_ident(cx, d->pg, arena_printf(a, "%s_pkey", lock));
     lock_name(d);
     if (!d->schema_exists) {

@@ -229,6 +229,20 @@ bool lock_take(struct ctx *cx, struct deploy *d)
     }
 }
 
+/* The table of notes goes with its last note, so that a finished deploy leaves only Liquibase's tables, also when an earlier one was
+ * killed just before this. Somebody who reads the table (a dump) is not waited for. */
+static void drop_empty_notes(struct ctx *cx, struct deploy *d)
+{
+    long long notes = 1;
+    if (!pg_query_int(cx, d->pg, &notes, deploy_sql(cx, d, sql_changelog_progress_count), 0, NULL) || notes ||
+        !pg_exec(cx, d->pg, "SET lock_timeout = '500ms'") ||
+        !pg_exec(cx, d->pg, deploy_sql(cx, d, "DROP TABLE {progress}")))
+        log_debug("%s stays: %s", d->progress, notes ? "it has notes" : cx->err.message);
+    else
+        d->progress_exists = false;
+    err_clear(cx);
+}
+
 void lock_release(struct deploy *d)
 {
     if (!d->pg || !pg_alive(d->pg) || (!d->advisory && !d->locked_by)) {
@@ -247,6 +261,8 @@ void lock_release(struct deploy *d)
             "RESET SESSION AUTHORIZATION; RESET ROLE; RESET default_transaction_read_only; "
             "SET statement_timeout = 0; SET lock_timeout = 0");
     err_clear(&cx);
+    if (d->advisory && d->progress_exists)
+        drop_empty_notes(&cx, d);
     if (d->locked_by && d->lock_exists) {
         const char *params[] = {d->locked_by};
         if (!pg_query(&cx, d->pg, &rows, deploy_sql(&cx, d, sql_changelog_lock_release), 1, params))
@@ -265,15 +281,16 @@ void lock_release(struct deploy *d)
 
 bool lock_tidy(struct ctx *cx, struct deploy *d)
 {
-    bool taken = false;
-    if (!lock_ours(d->row_locked_by))
+    bool taken = false, row = lock_ours(d->row_locked_by);
+    if (!row && !d->progress_exists)
         return true;
     if (!try_advisory(cx, d))
         return false;
-    if (!d->advisory) /* its owner is alive */
+    if (!d->advisory) /* the owner is alive */
         return true;
-    d->locked_by = our_name(cx, d);
-    if (take_row(cx, d, sql_changelog_lock_take_over, d->row_locked_by, &taken) && taken)
+    if (row)
+        d->locked_by = our_name(cx, d);
+    if (row && take_row(cx, d, sql_changelog_lock_take_over, d->row_locked_by, &taken) && taken)
         log_info("freeing the changelog lock that '%s' left behind", d->row_locked_by);
     if (cx->err.sqlstate[0]) { /* a role that may only read, a standby: there is nothing to do, so this is no failure */
         log_warning("the changelog lock that '%s' left behind stays: %s", d->row_locked_by, cx->err.message);

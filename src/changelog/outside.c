@@ -82,8 +82,10 @@ static bool start(struct progress *p)
                *table[] = {d->progress};
 
     if (!pg_query_text(cx, d->pg, &there, "SELECT to_regclass($1) IS NOT NULL", 1, table) ||
-        (!text_equal(there, "t") && !pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_progress_create))) ||
-        !pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_progress_read), 3, identity))
+        (!text_equal(there, "t") && !pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_progress_create))))
+        return false;
+    d->progress_exists = true;
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_progress_read), 3, identity))
         return false;
     if (!rows.n)
         return pg_query(cx, d->pg, NULL, deploy_sql(cx, d, sql_changelog_progress_start), 5, identity);
@@ -251,20 +253,6 @@ static bool run_statement(struct progress *p, const struct statement *s, size_t 
     return run_plain(p, s, nth, whole && !t->own_transactions);
 }
 
-/* The table goes with its last note, so that a finished deploy leaves only Liquibase's tables; somebody who reads it (a dump) is not
- * waited for. */
-static void drop_table(struct attempt *t)
-{
-    struct ctx own = {.arena = t->cx->arena};
-    struct ctx_grace g = ctx_grace_begin(&own, 5000);
-    long long notes = 1;
-    if (!pg_query_int(&own, t->d->pg, &notes, deploy_sql(&own, t->d, sql_changelog_progress_count), 0, NULL) || notes ||
-        !pg_exec(&own, t->d->pg, "SET lock_timeout = '500ms'") ||
-        !pg_exec(&own, t->d->pg, deploy_sql(&own, t->d, "DROP TABLE {progress}")))
-        log_debug("%s stays: %s", t->d->progress, own.err.message);
-    ctx_grace_end(&own, g);
-}
-
 bool run_outside(struct attempt *t, bool *half)
 {
     WALK_AUTO w = walk_start(t);
@@ -306,8 +294,5 @@ bool run_outside(struct attempt *t, bool *half)
                                  "filename", pg_literal(cx, d->pg, t->cs->path),
                                  NULL};
     struct batch b = {0};
-    if (!record(t, &b, true, pg_fill(cx, sql_changelog_progress_end, pairs)))
-        return false;
-    drop_table(t);
-    return true;
+    return record(t, &b, true, pg_fill(cx, sql_changelog_progress_end, pairs));
 }

@@ -382,6 +382,14 @@ static void conclude(struct it_diff *d, struct it_pair *p)
     *VEC_PUSH(d->cx->arena, &r->tables) = p->line;
 }
 
+static void tell_quiescence(struct it_diff *d, const struct it_side *side, const char *name)
+{
+    if (side->quiescent)
+        it_proof(d->cx, d->report, "no writes on the %s meanwhile: %s", name, side->quiescence);
+    else
+        it_uncovered(d->cx, d->report, "writes on the %s after its snapshot: %s", name, side->quiescence);
+}
+
 static void conclude_all(struct it_diff *d)
 {
     struct integrity_report *r = d->report;
@@ -408,9 +416,9 @@ static void conclude_all(struct it_diff *d)
             ? "a changed value escapes with probability 2^-64, and 2^-192 where whole rows were hashed with SHA-256 as well"
             : "a changed value escapes with probability 2^-64, a row that came or went with less (strictness=strong: 2^-192)");
     r->quiescent = d->right.quiescent;
-    it_proof(d->cx, r, "no writes on the database meanwhile: %s", d->right.quiescence);
+    tell_quiescence(d, &d->right, "database");
     if (d->left.live)
-        it_proof(d->cx, r, "no writes on the source meanwhile: %s", d->left.quiescence);
+        tell_quiescence(d, &d->left, "source");
     if (!d->left.quiescent && d->left.live && (r->rows_changed || r->rows_missing || r->rows_extra))
         it_uncovered(
             d->cx, r,

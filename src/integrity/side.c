@@ -134,7 +134,7 @@ bool it_side_finish(struct ctx *cx, struct it_side *side, struct integrity_repor
     else if (side->id.in_recovery && text_equal(side->lsn_start, side->lsn_end))
         side->quiescence = "proven: the standby replayed nothing meanwhile", side->quiescent = true;
     else
-        side->quiescence = "not proven: transactions that write ran meanwhile on this server";
+        side->quiescence = "transactions that write ran meanwhile on this server, and what they wrote was not seen";
     if (pg_pool_size(side->pool) > r->connections_used)
         r->connections_used = pg_pool_size(side->pool);
     log_debug("%s: quiescence %s", side->role, side->quiescence);

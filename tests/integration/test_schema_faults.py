@@ -125,6 +125,21 @@ create index concurrently a_y on a (y);
         ("a_x", True), ("a_y", True)]
 
 
+def test_empty_notes_of_a_run_that_was_killed_are_removed(lab):
+    """Killed between the last note and the table's removal: the next run ends as an undisturbed one, be there work for it or not."""
+    body = "--changeset b:1 runInTransaction:false\ncreate table a (x int);\n"
+    lab.write(body)
+    lab.deploy()
+    notes = ("CREATE TABLE databasechangelog_progress (id varchar(255), author varchar(255), filename varchar(255), md5sum varchar(35), done int, "
+             "running int, statements int, started timestamptz, updated timestamptz, deployment_id varchar(10))")
+    lab.sql(notes)
+    assert lab.deploy().outputs["changesets_applied"] == 0 and not lab.exists("databasechangelog_progress")
+    lab.sql(notes)
+    lab.write(body + "--changeset b:2\nselect 1;\n")
+    lab.deploy()
+    assert not lab.exists("databasechangelog_progress")
+
+
 # ---- the lock -------------------------------------------------------------------------------------------------------
 
 def test_a_lock_of_another_tool_is_honoured(lab):

@@ -194,6 +194,23 @@ def test_history_dropped_by_a_changeset(lab):
     assert r.status == 20 and "databasechangeloglock" in r.err and lab.ids() == ["0"], r
 
 
+def test_a_changeset_that_removes_rows_of_earlier_ones(lab):
+    """Done and committed, but the next deploy would run them again: that is no pass."""
+    lab.write(FIRST)
+    lab.deploy()
+    lab.write(FIRST + "--changeset b:1\ndelete from databasechangelog where id = '0';\n")
+    r = lab.run()
+    assert r.status == 23 and "changelog.sql::0::b" in r.err and "run again" in r.err, r
+
+
+def test_a_changeset_that_tidies_rows_of_changesets_that_are_no_more(lab):
+    lab.write(FIRST + "--changeset b:old\nselect 1;\n")
+    lab.deploy()
+    lab.write(FIRST + "--changeset b:1\ndelete from databasechangelog where id = 'old';\n")
+    lab.deploy()
+    assert lab.ids() == ["0", "1"]
+
+
 def test_harmless_oddities(lab):
     lab.write("--changeset b:1\nlisten x; notify x; create temp table databasechangelog (n int); create temp table tt (n int);\n"
               "--changeset b:2\ninsert into tt values (1);\n--changeset b:3\nselect 1;;;\n--changeset b:4\n-- nothing\n"
