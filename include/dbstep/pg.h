@@ -80,6 +80,8 @@ const char *pg_text(const struct pg_rows *rows, int row, int column); /* "" for 
 bool pg_null(const struct pg_rows *rows, int row, int column);
 long long pg_int(const struct pg_rows *rows, int row, int column); /* 0 for NULL */
 bool pg_bool(const struct pg_rows *rows, int row, int column);     /* 't' */
+/* A bigint of a result in binary form (pg_pool_add_words); 0 for NULL. */
+uint64_t pg_word(const struct pg_rows *rows, int row, int column);
 const char *pg_column_name(const struct pg_rows *rows, int column);
 int pg_column_index(const struct pg_rows *rows, const char *name); /* -1 */
 

@@ -38,6 +38,9 @@ int pg_pool_size(const struct pg_pool *pool);
  * transaction the pool puts the connection back on the snapshot (savepoints) before it gets the next job. */
 typedef bool (*pg_job_fn)(struct ctx *cx, void *user, const struct pg_rows *rows, const struct err *failed);
 
+/* Run on every connection, one after the other, while the pool is idle: a setting. */
+bool pg_pool_exec(struct ctx *cx, struct pg_pool *pool, const char *sql);
+
 /* Inside a callback: how long its job has run, in milliseconds. */
 long long pg_pool_job_ms(const struct pg_pool *pool);
 
@@ -48,6 +51,8 @@ void pg_pool_add(struct pg_pool *pool, const char *sql, int n_params, const char
  * then once more with rows NULL at the end. */
 void pg_pool_add_stream(struct pg_pool *pool, const char *sql, int n_params, const char *const *params, pg_job_fn fn,
                         void *user);
+/* As a stream of rows whose columns are all bigint, in binary form: half the bytes, and nothing to parse. Read by pg_word(). */
+void pg_pool_add_words(struct pg_pool *pool, const char *sql, pg_job_fn fn, void *user);
 /* Run until the queue is empty; callbacks may add more. */
 bool pg_pool_run(struct ctx *cx, struct pg_pool *pool);
 /* Several pools at once (two databases), until all queues are empty. */

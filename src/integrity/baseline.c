@@ -42,6 +42,7 @@ static void describe(struct ctx *cx, struct it_side *side, struct integrity_repo
 static void own_pass(struct ctx *cx, struct it_side *side, struct it_table *t, struct it_pass *p)
 {
     *p = (struct it_pass){.cx = cx, .side = side, .table = t, .geometry = &t->geometry, .strong = t->strong};
+    p->bounded = t->geometry.kind == KEY_RANGE; /* the bounds are its own */
     for (size_t k = 0; k < t->key.n; k++)
         *VEC_PUSH(cx->arena, &p->keys) = *it_column_find(t, t->key.at[k]);
     for (size_t c = 0; c < t->columns.n; c++) {
@@ -80,7 +81,7 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
         if (!wanted[i]->skip)
             it_pass_queue(&passes[i], o->slice_bytes);
     }
-    if (!pg_pool_run(cx, side.pool))
+    if (!it_side_compile(cx, &side, true) || !pg_pool_run(cx, side.pool) || !it_side_compile(cx, &side, false))
         goto done;
     for (size_t i = 0; i < n; i++) {
         if (wanted[i]->skip)

@@ -230,7 +230,7 @@ bool it_certificate_write(struct ctx *cx, struct it_side *s, const char *path, c
     json_string(&w, "tool", "dbstep");
     json_string(&w, "taken_at", s->taken_at);
     json_string(&w, "strictness", levels[s->strictness]);
-    json_string(&w, "digest_family", "postgres-extended-1");
+    json_string(&w, "digest_family", "postgres-extended-2");
     json_string(&w, "quiescence", s->quiescence);
     write_server(&w, s);
     json_array(&w, "tables");

@@ -200,7 +200,7 @@ static bool read_body(struct reader *r, const struct json *body)
     long long version = number(body, "version", -1);
 
     if (version != INTEGRITY_CERTIFICATE_VERSION ||
-        !text_equal(json_get_text(body, "digest_family", ""), "postgres-extended-1")) {
+        !text_equal(json_get_text(body, "digest_family", ""), "postgres-extended-2")) {
         fail(r->cx, E_INPUT, "certificate %s has format %lld, and this version reads %d", r->path, version,
              INTEGRITY_CERTIFICATE_VERSION);
         err_hint(r->cx, "compare with the version of dbstep that wrote it");

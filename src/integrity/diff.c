@@ -303,16 +303,36 @@ static bool run_passes(struct it_diff *d)
         tables[i] = d->pairs.at[i].left;
     if (d->left.live && !it_geometry_choose(cx, &d->left, d->o, tables, d->pairs.n))
         return false;
+    struct it_pass **right = arena_array(cx->arena, d->pairs.n + 1, sizeof *right);
+    size_t n_right = 0;
     for (size_t i = 0; i < d->pairs.n; i++) {
         struct it_pair *p = &d->pairs.at[i];
         it_pair_columns(d, p);
-        if (!p->comparable || p->left->skip)
+        p->left_pass.bounded = d->left.live && p->left->geometry.kind == KEY_RANGE; /* the bounds are its own */
+        if (p->comparable && !p->left->skip)
+            right[n_right++] = &p->right_pass;
+    }
+    if (!it_geometry_fit(cx, &d->right, right, n_right, d->left.live))
+        return false;
+    for (size_t i = 0; i < d->pairs.n; i++) {
+        struct it_pair *p = &d->pairs.at[i];
+        if (!p->comparable || p->left->skip || p->right->skip)
             continue;
         if (d->left.live)
             it_pass_queue(&p->left_pass, d->o->slice_bytes);
         it_pass_queue(&p->right_pass, d->o->slice_bytes);
     }
-    return pg_pools_run(cx, pools, d->left.live ? 2 : 1);
+    struct it_side *sides[2] = {&d->right, &d->left};
+    size_t n_sides = d->left.live ? 2 : 1;
+    for (size_t i = 0; i < n_sides; i++)
+        if (!it_side_compile(cx, sides[i], true))
+            return false;
+    if (!pg_pools_run(cx, pools, n_sides))
+        return false;
+    for (size_t i = 0; i < n_sides; i++)
+        if (!it_side_compile(cx, sides[i], false))
+            return false;
+    return true;
 }
 
 static const char *status_of(const struct it_pair *p)

@@ -110,10 +110,9 @@ static bool add_absent(struct look *k, size_t room)
               hi = (long long)(((uint64_t)k->id << g->shift) + ((UINT64_C(1) << g->shift) - 1));
     lo = lo < g->lo ? g->lo : lo;
     hi = hi > g->hi ? g->hi : hi;
-    const char *sql = arena_printf(cx->arena,
-                                   "SELECT q.s, hashint8extended(q.s, hashint4extended((q.s >> 32)::int, 7)) "
-                                   "FROM generate_series('%lld'::bigint, '%lld'::bigint) q(s) ORDER BY 1",
-                                   lo, hi);
+    const char *sql =
+        arena_printf(cx->arena, "SELECT q.s, %s FROM generate_series('%lld'::bigint, '%lld'::bigint) q(s) ORDER BY 1",
+                     it_pass_seed(&k->p->right_pass), lo, hi);
     PG_ROWS_AUTO rows = {.n = 0};
     if (!pg_query(cx, pg_pool_first(k->d->right.pool), &rows, sql, 0, NULL))
         return false;

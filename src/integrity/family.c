@@ -40,10 +40,16 @@ static bool is_int(const struct it_column *c)
     return text_equal(c->base, "int2") || text_equal(c->base, "int4") || text_equal(c->base, "int8");
 }
 
-/* numeric(p,s): every value of the column has the same scale, so that the scale need not be hashed. */
+/* numeric(p,s): every value of the column has the same scale. */
 static bool fixed_scale(const struct it_column *c)
 {
-    return c->typmod >= 4;
+    return text_equal(c->base, "numeric") && c->typmod >= 4;
+}
+
+/* The modifier holds 16 bits of precision and 11 of scale, signed, and is 4 too large. */
+static int scale_of(const struct it_column *c)
+{
+    return (int)((((c->typmod - 4) & 0x7ff) ^ 1024) - 1024);
 }
 
 enum it_family it_family_of(const struct it_column *c, enum integrity_strictness s)
@@ -66,7 +72,7 @@ enum it_family it_family_of(const struct it_column *c, enum integrity_strictness
     if (text_equal(c->base, "float4") || text_equal(c->base, "float8"))
         return semantic ? FAM_FLOAT_EQ : FAM_FLOAT;
     if (text_equal(c->base, "numeric"))
-        return semantic || fixed_scale(c) ? FAM_NUMERIC_EQ : FAM_NUMERIC;
+        return semantic && !fixed_scale(c) ? FAM_NUMERIC_EQ : FAM_NUMERIC;
     if (text_equal(c->base, "interval") && semantic)
         return FAM_INTERVAL_EQ;
     return FAM_TEXT; /* text, varchar, json, jsonb, arrays, ranges, geometry, enums, composites, extensions' types: what a dump holds */
@@ -98,6 +104,8 @@ enum it_family it_family_common(const struct it_column *a, const struct it_colum
 {
     enum it_family fa = it_family_of(a, s), fb = it_family_of(b, s);
 
+    if (fa == FAM_NUMERIC && fb == FAM_NUMERIC && a->typmod != b->typmod)
+        return FAM_NUMERIC_EQ; /* equal values are written with unequal scales */
     if (fa == fb)
         return fa;
     if (fa == FAM_TEXT && fb != FAM_TEXT && !text_equal(a->base, "text") && !text_equal(a->base, "varchar"))
@@ -109,6 +117,20 @@ enum it_family it_family_common(const struct it_column *a, const struct it_colum
     if (it_family_accepts(FAM_NUMERIC_EQ, a) && it_family_accepts(FAM_NUMERIC_EQ, b))
         return FAM_NUMERIC_EQ;
     return fa == FAM_TEXT || fb == FAM_TEXT ? FAM_TEXT : FAM_NONE;
+}
+
+enum it_family it_family_certified(const struct it_column *l, const struct it_column *live)
+{
+    if (l->family == FAM_NUMERIC && fixed_scale(l))
+        return text_equal(live->base, "numeric") || is_int(live) ? FAM_NUMERIC : FAM_NONE;
+    return it_family_accepts(l->family, live) ? l->family : FAM_NONE;
+}
+
+void it_family_adapt(struct it_column *live, const struct it_column *other, enum it_family f)
+{
+    live->family = f;
+    live->rescale = f == FAM_NUMERIC && fixed_scale(other) && other->typmod != live->typmod;
+    live->scale = live->rescale ? scale_of(other) : 0;
 }
 
 /* The bytes of a value's binary form; `send` "": it is bytes itself. */
@@ -158,6 +180,14 @@ void it_family_sql(struct str *out, enum it_family f, const struct it_column *c,
         str_addf(out, "CASE WHEN %s = 0 THEN hashint4extended(0, %s) ELSE hashfloat8extended(%s, %s) END", v, s, v, s);
         return;
     case FAM_NUMERIC: /* with its scale: 1.0 is not 1.00 */
+        if (c->rescale) {
+            str_addf(
+                out,
+                "hashtextextended((CASE WHEN round(%s::numeric, %d) = %s THEN round(%s::numeric, %d) ELSE %s END)::text "
+                "COLLATE \"C\", %s)",
+                v, c->scale, v, v, c->scale, v, s);
+            return;
+        }
         str_addf(out, "hashtextextended(%s::text COLLATE \"C\", %s)", v, s);
         return;
     case FAM_NUMERIC_EQ: /* an integer's text is that of the numeric without a fraction */

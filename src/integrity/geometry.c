@@ -4,6 +4,9 @@
 
 #include "model.h"
 
+/* Heaps below are read faster than they are asked for their bounds. */
+static const long long WORTH_ASKING = 1 << 20;
+
 static long long estimate(const struct it_table *t)
 {
     /* Never analysed: no row is narrower than its 24-byte header, line pointer and a little data. */
@@ -129,6 +132,57 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
             pg_literal(cx, pg, t->schema), pg_literal(cx, pg, t->name), pg_literal(cx, pg, t->key.at[0]),
             *t->kind == 'p' ? "true" : "false");
         pg_pool_add(side->pool, sql, 0, NULL, take_histogram, &jobs[i]);
+    }
+    return pg_pool_run(cx, side->pool);
+}
+
+struct fit_job {
+    struct it_pass *pass;
+    bool widen;
+};
+
+/* Keys a little beyond the bounds get chunks of their own; a few far away share one, lest the chunks become many. */
+static bool take_fit(struct ctx *cx, void *user, const struct pg_rows *rows, const struct err *failed)
+{
+    struct fit_job *j = user;
+    struct it_geometry *g = j->pass->geometry;
+
+    if (failed)
+        return it_table_failed(cx, j->pass->table, failed);
+    if (!rows->n || pg_null(rows, 0, 0)) {
+        j->pass->bounded = true;
+        return true;
+    }
+    long long lo = pg_int(rows, 0, 0), hi = pg_int(rows, 0, 1);
+    if (j->widen && g->lo <= g->hi && (lo < g->lo || hi > g->hi)) {
+        struct it_geometry wide = *g;
+        wide.lo = lo < g->lo ? lo : g->lo;
+        wide.hi = hi > g->hi ? hi : g->hi;
+        if (chunks_at(&wide, g->shift) <= chunks_at(g, g->shift) * 5 / 4 + 16)
+            *g = wide;
+    }
+    j->pass->bounded = lo >= g->lo && hi <= g->hi;
+    return true;
+}
+
+bool it_geometry_fit(struct ctx *cx, struct it_side *side, struct it_pass *const *passes, size_t n, bool widen)
+{
+    struct pg *pg = pg_pool_first(side->pool);
+    struct fit_job *jobs = arena_array(cx->arena, n, sizeof *jobs);
+
+    for (size_t i = 0; i < n; i++) {
+        struct it_pass *p = passes[i];
+        if (p->geometry->kind != KEY_RANGE || p->table->skip || !p->table->key.n || p->table->bytes < WORTH_ASKING ||
+            !text_equal(p->table->key.at[0], p->keys.at[0].name))
+            continue;
+        const char *k = pg_ident(cx, pg, p->keys.at[0].name);
+        struct str_list names = {.n = 0};
+        *VEC_PUSH(cx->arena, &names) = p->keys.at[0].name;
+        jobs[i] = (struct fit_job){.pass = p, .widen = widen};
+        pg_pool_add(side->pool,
+                    arena_printf(cx->arena, "SELECT min(%s)::bigint, max(%s)::bigint FROM %s t", k, k,
+                                 it_rows_of(cx, pg, p->table, &names)),
+                    0, NULL, take_fit, &jobs[i]);
     }
     return pg_pool_run(cx, side->pool);
 }

@@ -48,6 +48,9 @@ struct it_column {
     bool not_null;
     const char *generated, *identity; /* pg_attribute's letters, "" for none */
     enum it_family family;            /* how its digest is taken */
+    bool
+        rescale; /* numeric: hash its values as numeric with `scale` decimals writes them, where that changes no value */
+    int scale;
 };
 struct it_column_list {
     struct it_column *at;
@@ -154,6 +157,10 @@ enum it_family it_family_of(const struct it_column *c, enum integrity_strictness
 /* A family in which both types have equal digests for equal values; FAM_NONE: there is none. */
 enum it_family it_family_common(const struct it_column *a, const struct it_column *b, enum integrity_strictness s);
 bool it_family_accepts(enum it_family f, const struct it_column *c);
+/* The family in which a certificate's column, digested as it is, and a live column can be compared; FAM_NONE: there is none. */
+enum it_family it_family_certified(const struct it_column *certified, const struct it_column *live);
+/* Makes the live column's copy ready to be hashed in the family of the one that it is compared with. */
+void it_family_adapt(struct it_column *live, const struct it_column *other, enum it_family f);
 /* SQL: the 64-bit hash of `value` (of column c's type) under `seed`; NULL or 0 for NULL. */
 void it_family_sql(struct str *out, enum it_family f, const struct it_column *c, const char *value, const char *seed);
 /* The statement that evaluates constants through every family: rows (family, value). */
@@ -188,6 +195,7 @@ struct it_table *it_table_find(struct it_side *side, const char *schema, const c
 /* ---- side.c ---- */
 bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *target, const char *role,
                   const struct integrity_options *o);
+bool it_side_compile(struct ctx *cx, struct it_side *side, bool on); /* JIT, for the statements of passes */
 bool it_side_needs_sums(const struct it_side *side);
 /* LSN, counters, file nodes once more: was anything written, was a table rewritten under us? Ends the snapshot. */
 bool it_side_finish(struct ctx *cx, struct it_side *side, struct integrity_report *r);
@@ -199,19 +207,24 @@ struct it_pass {
     struct ctx *cx;
     struct it_side *side;
     struct it_table *table;
-    const struct it_geometry *geometry;
+    struct it_geometry *geometry;
     struct it_column_list keys, columns; /* this side's names and types, with the family to use */
     bool strong;
+    bool bounded;      /* KEY_RANGE: no key lies outside of the geometry's bounds */
     const char *xids;  /* '{1,2}' when touched rows are counted, else NULL */
     const char *as_of; /* only row versions that this snapshot (of pg_current_snapshot()) shows as written; NULL: all */
     const int64_t *only; /* restrict to these chunks, sorted; NULL: all */
     size_t n_only;
     struct it_chunks chunks;
     struct err failed; /* code E_OK: none */
-    size_t jobs_left;
+    uint64_t *digest;  /* of the row that is being added */
+    uint8_t *absent;
 };
 bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o,
                         struct it_table *const *tables, size_t n);
+/* Finds out which of the passes over one side, whose geometry is another's, are bounded. With `widen` the geometries may be extended to
+ * hold this side's keys as well; they are not used yet then. */
+bool it_geometry_fit(struct ctx *cx, struct it_side *side, struct it_pass *const *passes, size_t n, bool widen);
 /* Queue the statements of a pass; pg_pools_run() does them. */
 void it_pass_queue(struct it_pass *p, long long slice_bytes);
 /* What stands in FROM for all rows of a table that are its own: the table, or its partitions without the foreign ones, with these columns. */

@@ -236,9 +236,7 @@ static bool type_changed(struct it_diff *d, struct it_pair *p, const struct it_c
 
 static enum it_family family_for(struct it_diff *d, const struct it_column *l, const struct it_column *r)
 {
-    if (d->left.live)
-        return it_family_common(l, r, d->o->strictness);
-    return it_family_accepts(l->family, r) ? l->family : FAM_NONE;
+    return d->left.live ? it_family_common(l, r, d->o->strictness) : it_family_certified(l, r);
 }
 
 static void add_column(struct it_diff *d, struct it_pair *p, const struct it_column *l, const struct it_column *r,
@@ -249,7 +247,8 @@ static void add_column(struct it_diff *d, struct it_pair *p, const struct it_col
 
     *lc = *l;
     *rc = *r;
-    lc->family = rc->family = f;
+    lc->family = f;
+    it_family_adapt(rc, l, f);
     *VEC_PUSH(a, &p->columns) = l->name;
     p->expected[p->columns.n - 1] = expected;
     p->left_digest[p->n_left_digest++] = d->left.live ? p->columns.n - 1 : left_digest;
@@ -279,7 +278,8 @@ static bool add_key(struct it_diff *d, struct it_pair *p, const char *name)
     struct it_column *lc = VEC_PUSH(a, &p->left_pass.keys), *rc = VEC_PUSH(a, &p->right_pass.keys);
     *lc = *l;
     *rc = *r;
-    lc->family = rc->family = f;
+    lc->family = f;
+    it_family_adapt(rc, l, f);
     return true;
 }
 

@@ -234,6 +234,8 @@ void it_pass_chunk(struct str *sql, const struct it_pass *p)
     const struct it_geometry *g = p->geometry;
     if (g->kind != KEY_RANGE)
         str_addf(sql, "q.s & '%lld'::bigint", g->mask);
+    else if (p->bounded)
+        str_addf(sql, "q.s >> %d", g->shift);
     else
         str_addf(
             sql,
@@ -254,7 +256,10 @@ void it_pass_whole(struct str *sql, int half)
 
 const char *it_pass_seed(const struct it_pass *p)
 {
-    /* The key's own digest: a key is not yet mixed, a multiset's row hash must be mixed again, a hash of several columns is one. */
+    /* The key's own digest: a key is not yet mixed, a multiset's row hash must be mixed again, a hash of several columns is one. The server's
+     * hash folds 64 bits to 32 first; within a chunk of less than 2^32 keys the upper half is always the same, so nothing is lost. */
+    if (p->geometry->kind == KEY_RANGE && p->geometry->shift <= 32)
+        return "hashint8extended(q.s, 7)";
     return p->geometry->kind == KEY_HASH ? "q.s" : "hashint8extended(q.s, hashint4extended((q.s >> 32)::int, 7))";
 }
 
@@ -269,7 +274,7 @@ static const char *statement(const struct it_pass *p, const struct it_leaf *leaf
     if (p->xids)
         str_addf(&sql, "count(*) FILTER (WHERE q.x = ANY ('%s'::xid[]))", p->xids);
     else
-        str_add(&sql, "0");
+        str_add(&sql, "0::bigint");
     for (size_t i = 0; p->geometry->kind != KEY_NONE && i < p->columns.n; i++) {
         str_addf(&sql, ", %s(", aggregate);
         it_pass_hash(&sql, p, i);
@@ -287,48 +292,45 @@ static const char *statement(const struct it_pass *p, const struct it_leaf *leaf
 
 /* ---- running it ---- */
 
+/* Sums are numeric, which only their text holds whole. */
+static uint64_t digest_at(const struct it_pass *p, const struct pg_rows *rows, int row, int column)
+{
+    return p->geometry->sums ? it_number_mod64(pg_text(rows, row, column)) : pg_word(rows, row, column);
+}
+
 static bool take(struct ctx *cx, void *user, const struct pg_rows *rows, const struct err *failed)
 {
     struct it_pass *p = user;
-    struct arena_mark mark;
     size_t n = p->chunks.columns;
 
-    p->jobs_left--;
-    if (failed) {
-        if (!p->failed.code)
-            p->failed = *failed;
+    if (failed && !p->failed.code)
+        p->failed = *failed;
+    if (failed)
         return it_table_failed(cx, p->table, failed);
-    }
-    uint64_t stack_digest[64], *digest = n <= COUNT(stack_digest) ? stack_digest : NULL;
-    uint8_t stack_absent[COUNT(stack_digest)], *absent = digest ? stack_absent : NULL;
-    struct arena scratch = {0};
-    mark = arena_mark(&scratch);
-    if (!digest) {
-        digest = arena_array(&scratch, n, sizeof *digest);
-        absent = arena_array(&scratch, n, 1);
-    }
-    for (int r = 0; r < rows->n; r++) {
+    for (int r = 0; rows && r < rows->n; r++) {
         for (size_t i = 0; i < n; i++) {
-            absent[i] = pg_null(rows, r, 4 + (int)i);
-            digest[i] = absent[i] ? 0 : it_number_mod64(pg_text(rows, r, 4 + (int)i));
+            p->absent[i] = pg_null(rows, r, 4 + (int)i);
+            p->digest[i] = p->absent[i] ? 0 : digest_at(p, rows, r, 4 + (int)i);
         }
-        it_chunks_add(&p->chunks, p->geometry->sums, pg_int(rows, r, 0), (uint64_t)pg_int(rows, r, 1),
-                      it_number_mod64(pg_text(rows, r, 2)), (uint64_t)pg_int(rows, r, 3), digest, absent);
+        it_chunks_add(&p->chunks, p->geometry->sums, (int64_t)digest_at(p, rows, r, 0), digest_at(p, rows, r, 1),
+                      digest_at(p, rows, r, 2), digest_at(p, rows, r, 3), p->digest, p->absent);
     }
-    arena_reset(&scratch, mark);
     return true;
 }
 
 static void add_job(struct it_pass *p, const struct it_leaf *leaf, const char *where)
 {
-    p->jobs_left++;
-    pg_pool_add(p->side->pool, statement(p, leaf, where), 0, NULL, take, p);
+    if (p->geometry->sums)
+        pg_pool_add_stream(p->side->pool, statement(p, leaf, where), 0, NULL, take, p);
+    else
+        pg_pool_add_words(p->side->pool, statement(p, leaf, where), take, p);
 }
 
 static void slice_leaf(struct it_pass *p, const struct it_leaf *leaf, long long slice_bytes)
 {
-    long long connections = pg_pool_size(p->side->pool), share = leaf->bytes / (connections * 4);
-    long long slice = connections < 2 || share > slice_bytes ? slice_bytes : share < LEAST_SLICE ? LEAST_SLICE : share;
+    /* One slice for each connection: compiling a statement costs, and other tables fill what gaps remain. */
+    long long share = leaf->bytes / pg_pool_size(p->side->pool) + PAGE;
+    long long slice = share > slice_bytes ? slice_bytes : share < LEAST_SLICE ? LEAST_SLICE : share;
 
     /* Before 14 a condition on ctid does not limit what is scanned. */
     if (leaf->bytes <= slice || pg_version(pg_pool_first(p->side->pool)) < 140000 || p->only) {
@@ -357,6 +359,8 @@ void it_pass_queue(struct it_pass *p, long long slice_bytes)
     if (expected > 2 * IT_MAX_CHUNKS) /* only a forged certificate says so; the table of chunks grows anyway */
         expected = 2 * IT_MAX_CHUNKS;
     it_chunks_init(&p->chunks, p->cx->arena, digests, p->only ? p->n_only : expected);
+    p->digest = arena_array(p->cx->arena, digests + 1, sizeof *p->digest);
+    p->absent = arena_array(p->cx->arena, digests + 1, 1);
     for (size_t l = 0; l < p->table->leaves.n; l++)
         leaves_readable = leaves_readable && (p->table->leaves.at[l].readable || p->table->leaves.at[l].foreign);
     if (by_index(p) || !leaves_readable) {

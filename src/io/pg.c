@@ -115,6 +115,15 @@ long long pg_int(const struct pg_rows *rows, int row, int column)
     return strtoll(pg_text(rows, row, column), NULL, 10);
 }
 
+uint64_t pg_word(const struct pg_rows *rows, int row, int column)
+{
+    const unsigned char *p = (const unsigned char *)pg_text(rows, row, column);
+    uint64_t v = 0;
+    for (int i = 0; i < 8 && !pg_null(rows, row, column); i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
 bool pg_bool(const struct pg_rows *rows, int row, int column)
 {
     return *pg_text(rows, row, column) == 't';

@@ -17,7 +17,7 @@ struct job {
     const char *sql;
     int n_params;
     const char *const *params;
-    bool stream;
+    bool stream, binary;
     pg_job_fn fn;
     void *user;
 };
@@ -130,6 +130,14 @@ int pg_pool_size(const struct pg_pool *pool)
     return pool->size;
 }
 
+bool pg_pool_exec(struct ctx *cx, struct pg_pool *pool, const char *sql)
+{
+    for (int i = 0; i < pool->size; i++)
+        if (!pg_exec(cx, pool->slots[i].pg, sql))
+            return false;
+    return true;
+}
+
 long long pg_pool_job_ms(const struct pg_pool *pool)
 {
     return clock_ms() - pool->speaking->started;
@@ -161,6 +169,11 @@ void pg_pool_add_stream(struct pg_pool *pool, const char *sql, int n_params, con
             (struct job){.sql = sql, .n_params = n_params, .params = params, .fn = fn, .user = user, .stream = true});
 }
 
+void pg_pool_add_words(struct pg_pool *pool, const char *sql, pg_job_fn fn, void *user)
+{
+    enqueue(pool, (struct job){.sql = sql, .fn = fn, .user = user, .stream = true, .binary = true});
+}
+
 /* Send the next job on an idle slot; false only when the connection itself is broken. */
 static bool start(struct ctx *cx, struct pg_pool *pool, struct slot *slot)
 {
@@ -177,7 +190,7 @@ static bool start(struct ctx *cx, struct pg_pool *pool, struct slot *slot)
     slot->failed = (struct err){.code = E_OK};
     if (!pg_alive(pg))
         return fail(cx, E_UNREACHABLE, "the connection is gone (%s)", pg->where);
-    if (!PQsendQueryParams(pg->conn, job->sql, job->n_params, NULL, job->params, NULL, NULL, 0))
+    if (!PQsendQueryParams(pg->conn, job->sql, job->n_params, NULL, job->params, NULL, NULL, job->binary))
         return pg_fail_lost(cx, pg);
     if (job->stream)
         PQsetSingleRowMode(pg->conn);

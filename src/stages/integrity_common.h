@@ -40,7 +40,7 @@ struct integrity_config {
         {.name = "slice_size",                                                                                           \
          .type = IN_SIZE,                                                                                                \
          .flags = IN_ADVANCED,                                                                                           \
-         .def = "512MB",                                                                                                 \
+         .def = "2GB",                                                                                                   \
          .min = 8 << 20,                                                                                                 \
          .max = 1LL << 40,                                                                                               \
          .offset = offsetof(T, c.slice_size),                                                                            \
