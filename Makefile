@@ -253,6 +253,8 @@ smoke: build/dbstep | deps-test ## the shipped binary in an empty root, as uid 6
 
 bench: build/dbstep | deps-test ## measurements: tests/bench/run.sh
 	@tests/bench/run.sh
+bench-integrity: build/dbstep | deps-test ## integrity stages against bare queries and peers: tests/bench/integrity.py
+	@/usr/bin/python3 tests/bench/integrity.py $(ARGS)
 demo: build/dbstep | deps-demo ## the whole pipeline on a throw-away server; BREAK=what lets it fail
 	@BREAK='$(BREAK)' manifests/demo/run.sh
 
@@ -273,7 +275,7 @@ help: ## this list
 
 FORCE:
 .PHONY: FORCE debug check format check-format check-warnings check-tidy check-cppcheck check-layers check-scripts \
-  check-generated generate analyze test test-unit test-integration fuzz smoke bench demo install image clean distclean help
+  check-generated generate analyze test test-unit test-integration fuzz smoke bench bench-integrity demo install image clean distclean help
 # intermediate objects are worth keeping: the next build starts from them
 .SECONDARY:
 

@@ -14,10 +14,16 @@ static long long estimate(const struct it_table *t)
     return t->est_rows < 0 || t->est_rows > widest ? widest : t->est_rows;
 }
 
-static long long chunks_wanted(long long rows, long long chunk_rows)
+/* The digests of one table may take so much memory on each side, about: wide tables have larger chunks. */
+enum { CHUNK_MEMORY = 8 << 20, LEAST_CHUNKS = 1024 };
+
+static long long chunks_wanted(const struct it_table *t, long long rows, long long chunk_rows)
 {
-    long long n = rows / (chunk_rows > 0 ? chunk_rows : 1) + 1;
-    return n > IT_MAX_CHUNKS ? IT_MAX_CHUNKS : n;
+    size_t each = 48 + 9 * (t->columns.n + 2);
+    long long n = rows / (chunk_rows > 0 ? chunk_rows : 1) + 1, most = (long long)(CHUNK_MEMORY / each);
+
+    most = most < LEAST_CHUNKS ? LEAST_CHUNKS : most > IT_MAX_CHUNKS ? IT_MAX_CHUNKS : most;
+    return n > most ? most : n;
 }
 
 static void choose_buckets(struct it_geometry *g, enum it_key_kind kind, long long wanted)
@@ -67,7 +73,7 @@ static bool take_bounds(struct ctx *cx, void *user, const struct pg_rows *rows, 
     long long est = estimate(j->table);
     if (span < (uint64_t)est)
         est = (long long)span + 1;
-    uint64_t wanted = (uint64_t)chunks_wanted(est, j->chunk_rows);
+    uint64_t wanted = (uint64_t)chunks_wanted(j->table, est, j->chunk_rows);
     /* Keys on both sides of zero never share a chunk, however coarse: two chunks are always allowed. */
     while (chunks_at(g, g->shift) > 1 && chunks_at(g, g->shift) >= wanted + wanted / 2)
         g->shift++;
@@ -92,7 +98,7 @@ static bool take_histogram(struct ctx *cx, void *user, const struct pg_rows *row
         longest = run > longest ? run : longest;
     }
     if (!n || longest * 4 > n)
-        choose_buckets(g, KEY_HASH, chunks_wanted(estimate(j->table), j->chunk_rows));
+        choose_buckets(g, KEY_HASH, chunks_wanted(j->table, estimate(j->table), j->chunk_rows));
     return true;
 }
 
@@ -107,9 +113,9 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
         const struct it_column *key = t->key.n ? it_column_find(t, t->key.at[0]) : NULL;
         t->geometry = (struct it_geometry){.sums = o->sums || !t->key.n};
         if (!t->key.n) {
-            choose_buckets(&t->geometry, KEY_NONE, chunks_wanted(estimate(t), o->chunk_rows));
+            choose_buckets(&t->geometry, KEY_NONE, chunks_wanted(t, estimate(t), o->chunk_rows));
         } else if (t->key.n > 1 || !is_integer(key)) {
-            choose_buckets(&t->geometry, KEY_HASH, chunks_wanted(estimate(t), o->chunk_rows));
+            choose_buckets(&t->geometry, KEY_HASH, chunks_wanted(t, estimate(t), o->chunk_rows));
         } else {
             const char *k = pg_ident(cx, pg, key->name);
             jobs[i] = (struct bounds_job){.side = side, .table = t, .chunk_rows = o->chunk_rows};

@@ -229,7 +229,8 @@ bool it_geometry_fit(struct ctx *cx, struct it_side *side, struct it_pass *const
 void it_pass_queue(struct it_pass *p, long long slice_bytes);
 /* What stands in FROM for all rows of a table that are its own: the table, or its partitions without the foreign ones, with these columns. */
 const char *it_rows_of(struct ctx *cx, struct pg *pg, const struct it_table *t, const struct str_list *columns);
-/* FROM … of a query in which q.s is the seed, q.kN and q.cN the columns, restricted to p->only. */
+/* FROM … of a query in which q.s is the seed, q.kN and q.cN the columns, restricted to p->only (some other chunks may
+ * come along). */
 void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf *leaf, const char *where);
 /* SQL: did a transaction that the snapshot (a literal) shows as ended write the row version? */
 void it_written_by_sql(struct str *sql, const struct it_side *side, const char *xmin, const char *snapshot);

@@ -207,7 +207,9 @@ void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf
         str_addf(sql, " %s %s BETWEEN r.lo AND r.hi", joint, column_ref(p, p->keys.at[0].name));
     /* OFFSET 0 keeps the subquery apart, so that the seed is computed once a row and not once a column. */
     str_add(sql, index || p->strong || p->geometry->kind != KEY_RANGE ? " OFFSET 0) q" : ") q");
-    if (p->only && !index) {
+    /* Where most buckets are wanted the others cost less than being left out. */
+    bool few = p->geometry->kind == KEY_RANGE || (long long)p->n_only * 2 <= p->geometry->mask + 1;
+    if (p->only && !index && few) {
         str_add(sql, " WHERE (");
         it_pass_chunk(sql, p);
         str_add(sql, ") = ANY ('{");

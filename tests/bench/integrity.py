@@ -14,12 +14,13 @@ Absolute times depend on the machine; the ratios are what to compare. Nothing he
 import json
 import os
 import re
-import resource
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
@@ -54,9 +55,25 @@ def row(what, figure, note=""):
     print(f"  {what:<66} {figure:>12}  {note}", flush=True)
 
 
-def usage():
-    r = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return r.ru_utime + r.ru_stime
+class Wire:
+    """A relay on the loopback that counts what the server sends; bytes, all connections together."""
+
+    def __init__(self, port):
+        self.to, self.sent, self.listener = port, 0, socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            server = socket.create_connection(("127.0.0.1", self.to))
+            threading.Thread(target=self.copy, args=(client, server, False), daemon=True).start()
+            threading.Thread(target=self.copy, args=(server, client, True), daemon=True).start()
+
+    def copy(self, a, b, count):
+        while data := a.recv(65536):
+            self.sent += len(data) if count else 0
+            b.sendall(data)
+        b.close()
 
 
 class Lab:
@@ -96,7 +113,7 @@ class Lab:
         self.server.sql(f"ALTER DATABASE half_made RENAME TO {database}")
 
     def dbstep(self, stage, **inputs):
-        """Wall seconds, peak RSS in MB, bytes over the wire are not asked for here; the outputs."""
+        """Wall seconds, peak memory in MB, the result."""
         out = os.path.join(self.folder, "out")
         shutil.rmtree(out, ignore_errors=True)
         command = ["/usr/bin/time", "-f", "rss=%M", BINARY, stage]
@@ -156,6 +173,10 @@ def comparisons(lab):
             o = result["outputs"]
             row(f"{table}: {name}", f"{seconds[name]:.2f} s", f"{seconds[name] / seconds['equal']:.2f} x of equal; peak {rss:.0f} MB; "
                 f"{o['rows_missing']} missing, {o['rows_extra']} extra, {o['rows_changed']} changed")
+        wire = Wire(lab.server.port)
+        lab.dbstep("integrity-diff", source_db_url=lab.server.url("a", tcp=True).replace(str(lab.server.port), str(wire.listener.getsockname()[1])),
+                   db_url=lab.server.url("b", tcp=True).replace(str(lab.server.port), str(wire.listener.getsockname()[1])), tables=[table], connections=1)
+        row(f"{table}: equal, sent by both servers", f"{wire.sent / 1e6:.2f} MB", "goal: under 4 MB for 10,000,000 rows")
         semantic, = medians(lambda: ours("b", strictness="semantic")()[0])
         row(f"{table}: equal, semantic", f"{semantic:.2f} s", f"{semantic / seconds['equal']:.2f} x of exact")
         for peer, goal in (("RELADIFF", 4.5), ("PG_COMPARATOR", 3.0), ("PGCOPYDB", 1.9)):
@@ -171,6 +192,16 @@ def comparisons(lab):
                 took = time.monotonic() - start
                 row(f"{table}: {peer.lower()}, {name} / ours", f"{took / seconds[name]:.1f} x", f"{took:.1f} s, exit {p.returncode}; goal {goal if name == 'equal' or peer != 'RELADIFF' else 15}"
                     + ("" if p.returncode in (0, 1) else " " + p.stderr[-200:].replace("\n", " ")))
+
+
+def memory(lab):
+    """A million rows that differ, all of them read again: memory must not know."""
+    print("\nPeak memory, goal: under 48 MB")
+    lab.clone("cm", "a", f"UPDATE inventory SET quantity = -7 WHERE id % 10 < 1; UPDATE accounts SET abalance = 99 WHERE aid % 10 = 3")
+    for table in ("inventory", "accounts"):
+        seconds, rss, result = lab.dbstep("integrity-diff", source_db_url=lab.server.url("a"), db_url=lab.server.url("cm"), tables=[table], connections=1,
+                                          max_drill_rows=4 * ROWS)
+        row(f"{table}: {int(result['outputs']['rows_changed']):,} rows changed", f"{rss:.0f} MB", f"{seconds:.1f} s")
 
 
 def series(lab):
@@ -222,7 +253,7 @@ def main():
         lab.clone("b", "a")
         lab.clone("c1", "a", changes(1))
         lab.clone("c1000", "a", changes(1000))
-        parts = {"fingerprints": fingerprints, "comparisons": comparisons, "series": series, "tables": many_tables}
+        parts = {"fingerprints": fingerprints, "comparisons": comparisons, "memory": memory, "series": series, "tables": many_tables}
         for name in sys.argv[1:] or parts:
             parts[name](lab)
     finally:
