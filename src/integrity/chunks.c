@@ -80,29 +80,55 @@ void it_chunks_add(struct it_chunks *c, bool sums, int64_t id, uint64_t rows, ui
         }
 }
 
+struct place {
+    int64_t id;
+    size_t from;
+};
+
 static int by_id(const void *a, const void *b)
 {
-    int64_t x = ((const struct it_chunk *)a)->id, y = ((const struct it_chunk *)b)->id;
+    int64_t x = ((const struct place *)a)->id, y = ((const struct place *)b)->id;
     return x < y ? -1 : x > y;
 }
 
+static void move_chunk(struct it_chunks *c, size_t to, size_t from)
+{
+    c->at[to] = c->at[from];
+    memcpy(c->digest + to * c->columns, c->digest + from * c->columns, c->columns * sizeof *c->digest);
+    memcpy(c->absent + to * c->columns, c->absent + from * c->columns, c->columns);
+}
+
+/* In place, cycle by cycle: a second copy of the digests would be the largest thing in memory. */
 void it_chunks_sort(struct it_chunks *c)
 {
-    struct it_chunk *sorted = arena_array(c->arena, c->cap, sizeof *sorted);
-    uint64_t *digest = arena_array(c->arena, c->cap * c->columns, sizeof *digest);
-    uint8_t *absent = arena_array(c->arena, c->cap * c->columns, 1);
+    struct arena scratch = {0};
+    struct place *order = arena_array(&scratch, c->n + 1, sizeof *order);
+    uint64_t *digest = arena_array(&scratch, c->columns + 1, sizeof *digest);
+    uint8_t *absent = arena_array(&scratch, c->columns + 1, 1);
 
-    memcpy(sorted, c->at, c->n * sizeof *sorted);
-    qsort(sorted, c->n, sizeof *sorted, by_id);
+    for (size_t i = 0; i < c->n; i++)
+        order[i] = (struct place){.id = c->at[i].id, .from = i};
+    qsort(order, c->n, sizeof *order, by_id);
     for (size_t i = 0; i < c->n; i++) {
-        size_t from = (size_t)(it_chunks_find(c, sorted[i].id) - c->at);
-        memcpy(digest + i * c->columns, c->digest + from * c->columns, c->columns * sizeof *digest);
-        memcpy(absent + i * c->columns, c->absent + from * c->columns, c->columns);
+        if (order[i].from == i)
+            continue;
+        struct it_chunk first = c->at[i];
+        memcpy(digest, c->digest + i * c->columns, c->columns * sizeof *digest);
+        memcpy(absent, c->absent + i * c->columns, c->columns);
+        size_t to = i;
+        for (size_t from; (from = order[to].from) != i; to = from) {
+            move_chunk(c, to, from);
+            order[to].from = to;
+        }
+        c->at[to] = first;
+        memcpy(c->digest + to * c->columns, digest, c->columns * sizeof *digest);
+        memcpy(c->absent + to * c->columns, absent, c->columns);
+        order[to].from = to;
     }
-    c->at = sorted;
-    c->digest = digest;
-    c->absent = absent;
-    reindex(c, c->n_slots);
+    arena_free(&scratch);
+    memset(c->slots, 0, c->n_slots * sizeof *c->slots);
+    for (size_t i = 0; i < c->n; i++)
+        c->slots[slot_of(c, c->at[i].id)] = (uint32_t)i + 1;
 }
 
 uint64_t it_chunks_rows(const struct it_chunks *c)
