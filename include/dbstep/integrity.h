@@ -20,7 +20,9 @@
  * Sides. The left is a certificate, or a live database; the right is a live database. A certificate may have a witness: the database it was taken
  * from. Its rows are believed only where its digest of the chunk, recomputed now, still equals the certificate's.
  *
- * Consistency. One repeatable-read, read-only transaction a database, shared by its connections through an exported snapshot.
+ * Consistency. One repeatable-read, read-only transaction a database, shared by its connections through an exported snapshot. Two live sides of
+ * which one is written meanwhile: a row that differs is looked at on two later pairs of snapshots, some time apart, and reported when it
+ * differed in both.
  *
  * Declared changes (`expected_changes`), one per item; a table is `table` or `schema.table`, names may be double-quoted:
  *   add column T.C | drop column T.C | rename column T.OLD=NEW | change column T.C | add table T | drop table T | rename table OLD=NEW
@@ -60,6 +62,18 @@ struct integrity_finding {
     const char *code, *message, *object, *hint; /* object and hint may be NULL */
 };
 
+/* Where in a table its differences lie: key ranges (hash buckets where the key is no single integer) in order, folded into so many cells of
+ * INTEGRITY_CELL_* bits; 0: all equal. */
+enum { INTEGRITY_CELLS = 64 };
+enum {
+    INTEGRITY_CELL_CHANGED = 1,
+    INTEGRITY_CELL_MISSING = 2,
+    INTEGRITY_CELL_EXTRA = 4,
+    INTEGRITY_CELL_UNCOMPARED = 8
+};
+/* One character for a cell: = equal, ~ changed, - missing, + extra, * several of these, ? not compared. */
+char integrity_cell_sign(unsigned bits);
+
 /* One table's line. */
 struct integrity_table {
     const char *object; /* "public.inventory" */
@@ -70,14 +84,17 @@ struct integrity_table {
     long long chunks, chunks_unequal;
     long long columns; /* compared, key included */
     long long missing, extra, changed;
+    long long transient;         /* differed at the first look only: writes under way */
     long long inserted, deleted; /* declared live, so not findings */
+    unsigned char strip[INTEGRITY_CELLS];
+    const char *strip_order; /* "id 1 to 90000", "256 buckets of the hash of a, b"; NULL: no strip */
 };
 
 /* One differing row that is named. */
 struct integrity_row {
     const char *object, *kind; /* "changed", "missing", "extra" */
     const char *key, *columns;
-    const char *before, *after; /* values, NULL unless asked for */
+    const char *before, *after; /* "column=value, …" of what differs, NULL unless asked for */
 };
 
 struct integrity_report {
@@ -90,7 +107,9 @@ struct integrity_report {
     long long tables_compared, rows_compared, columns_compared, rows_missing, rows_extra, rows_changed,
         tables_uncovered;
     long long rows_inserted, rows_deleted; /* by the application, as declared */
+    long long rows_transient;              /* differed at the first of two looks only */
     long long values_compared, chunks_compared;
+    long long paused_ms; /* the longest that reading one side stood still because its server was busy */
     int connections_used;
     const char *root_digest; /* of the certificate written, or read */
     const char *certificate_file;
@@ -104,6 +123,9 @@ struct integrity_options {
     long long chunk_rows;  /* aimed at; grows when a table would have more than 131072 chunks */
     long long slice_bytes; /* heap read by one query */
     long long statement_timeout_ms, lock_timeout_ms;
+    /* Nothing more is read while the server has more active sessions of others, or a standby more log to replay (bytes); 0: no limit. */
+    long long max_active_sessions, max_replication_lag;
+    long long max_snapshot_age_ms; /* an older snapshot is given up: E_INCONCLUSIVE; 0: no limit */
     const struct str_list *tables, *exclude_tables;
     bool sums; /* aggregate by sum instead of bit_xor, as servers before 14 need */
     /* integrity_diff only */
@@ -112,6 +134,7 @@ struct integrity_options {
     long long max_rows;                           /* differing rows to name */
     long long max_drill_rows;                     /* rows to read again in unequal chunks before it is sampled */
     bool show_values, hash_keys;
+    long long recheck_ms; /* between two looks at what differs, when two live sides are written; 0: one look */
 };
 
 /* Writes the certificate of a database to `path`. A certificate lists what it leaves out, and is written even then; report->unproven

@@ -25,7 +25,7 @@ void log_at(enum log_level level, const char *fmt, ...) __attribute__((format(pr
 void log_block(const char *text);
 
 /* Done so far of a known total (0: unknown), in `unit` ("rows", "bytes"). On a terminal a bar that redraws itself, elsewhere a
- * line every few seconds. Cheap enough to call for every row. */
+ * line every few seconds, with the rate of rows and bytes, the time left and the time of day (UTC, as all lines) when it will have ended. Cheap enough to call for every row. */
 void log_progress(const char *what, unsigned long long done, unsigned long long total, const char *unit);
 void log_progress_done(void);
 /* Also told of progress, at most every second: a host's progress file. */

@@ -53,6 +53,22 @@ void pg_pool_add_stream(struct pg_pool *pool, const char *sql, int n_params, con
                         void *user);
 /* As a stream of rows whose columns are all bigint, in binary form: half the bytes, and nothing to parse. Read by pg_word(). */
 void pg_pool_add_words(struct pg_pool *pool, const char *sql, pg_job_fn fn, void *user);
+/* A say in when jobs start and how long they may go on; each function may be NULL. Both are called in this thread, between answers, and may
+ * use other connections. False ends the run with the recorded error. */
+struct pg_pool_watch {
+    /* Asked before each job is handed out: *wait_ms stays 0, or this pool starts nothing for so long and asks again then. */
+    bool (*may_start)(struct ctx *cx, void *user, long long *wait_ms);
+    /* Called about twice a second while jobs run or wait. */
+    bool (*tick)(struct ctx *cx, void *user);
+    void *user;
+};
+void pg_pool_set_watch(struct pg_pool *pool, const struct pg_pool_watch *watch); /* copied; NULL: none */
+
+/* End the snapshot transactions and begin new ones, all on one new snapshot. No call may be under way. */
+bool pg_pool_renew(struct ctx *cx, struct pg_pool *pool);
+/* After a statement on pg_pool_first() failed: back on the snapshot, which outlives it. */
+bool pg_pool_rewind(struct ctx *cx, struct pg_pool *pool);
+
 /* Run until the queue is empty; callbacks may add more. */
 bool pg_pool_run(struct ctx *cx, struct pg_pool *pool);
 /* Several pools at once (two databases), until all queues are empty. */

@@ -27,6 +27,9 @@ struct finding {
     const char *hint;    /* NULL: none */
 };
 
+/* What a column holds: plain text; something to be set in a fixed-width font and never cut; what was there, or is there instead. */
+enum cell_style { CELL_PLAIN, CELL_FIXED, CELL_REMOVED, CELL_ADDED };
+
 /* A table for people. Cells are text; the first row of `cells` follows directly after the headers. */
 struct result_table {
     const char *title;
@@ -34,6 +37,7 @@ struct result_table {
     size_t n_columns;
     struct str_list cells; /* row by row */
     bool numeric[16];      /* right-aligned columns */
+    enum cell_style style[16];
 };
 
 /* One JUnit test case. */
@@ -91,7 +95,8 @@ struct finding *result_finding(struct result *r, enum severity s, const char *co
     __attribute__((format(printf, 4, 5)));
 size_t result_count_findings(const struct result *r, enum severity at_or_above);
 
-/* headers: "table|rows|verdict"; a header that starts with '#' is numeric (right-aligned, without the '#'). */
+/* headers: "table|rows|verdict"; a header that starts with '#' is numeric (right-aligned, without the '#'); with '=' fixed-width,
+ * with '-' a removed value, with '+' an added one. */
 struct result_table *result_table(struct result *r, const char *title, const char *headers);
 /* As many cells as there are columns. */
 void result_row(struct result *r, struct result_table *t, const char *const *cells);

@@ -21,7 +21,8 @@ static struct {
     void (*sink)(void *user, unsigned long long done, unsigned long long total);
     void *user;
     long long started, line_at, sink_at;
-    bool bar; /* a bar stands on the terminal's current line */
+    unsigned long long done, total; /* that the sink has not been told */
+    bool bar;                       /* a bar stands on the terminal's current line */
 } progress;
 
 void log_setup(enum log_level level, enum log_format f)
@@ -154,13 +155,21 @@ static void draw(const char *what, unsigned long long done, unsigned long long t
     long long elapsed = now - progress.started;
 
     str_addf(&line, "%s: %s", what, have);
+    bool rate = done && elapsed > 1000 && (bytes || text_equal(unit, "rows"));
+    double per_second = rate ? (double)done * 1000 / (double)elapsed : 0;
+    char *speed = bytes ? text_size(&scratch, (unsigned long long)per_second)
+                        : text_group_digits(&scratch, (long long)per_second);
     if (total) {
         char *all = bytes ? text_size(&scratch, total) : text_group_digits(&scratch, (long long)total);
         str_addf(&line, " of %s%s%s, %llu %%", all, bytes ? "" : " ", bytes ? "" : unit,
                  done >= total ? 100 : done * 100 / total);
-        if (done && done < total && elapsed > 1000)
-            str_addf(&line, ", %s left",
-                     text_duration(&scratch, (long long)((double)elapsed * (double)(total - done) / (double)done)));
+        if (rate)
+            str_addf(&line, ", %s%s%s/s", speed, bytes ? "" : " ", bytes ? "" : unit);
+        if (done && done < total && elapsed > 1000) {
+            long long left = (long long)((double)elapsed * (double)(total - done) / (double)done);
+            str_addf(&line, ", %s left, ready about %.8s", text_duration(&scratch, left),
+                     clock_rfc3339(&scratch, clock_wall_ms() + left) + 11);
+        }
     } else if (!bytes) {
         str_addf(&line, " %s", unit);
     }
@@ -195,6 +204,10 @@ void log_progress(const char *what, unsigned long long done, unsigned long long 
     if (progress.sink && now - progress.sink_at >= SINK_EVERY_MS) {
         progress.sink_at = now;
         progress.sink(progress.user, done, total);
+        progress.total = 0;
+    } else {
+        progress.done = done;
+        progress.total = total;
     }
     if (log_enabled(LOG_INFO) && now - progress.line_at >= (bar ? BAR_EVERY_MS : LINE_EVERY_MS)) {
         progress.line_at = now;
@@ -205,5 +218,8 @@ void log_progress(const char *what, unsigned long long done, unsigned long long 
 void log_progress_done(void)
 {
     clear_bar();
+    if (progress.started && progress.sink && progress.total)
+        progress.sink(progress.user, progress.done, progress.total);
+    progress.total = 0;
     progress.started = 0;
 }

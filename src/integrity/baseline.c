@@ -1,6 +1,7 @@
 /* baseline.c - the certificate of one database; see integrity.h. */
 #include "dbstep/log.h"
 #include "model.h"
+#include "watch.h"
 
 static void describe(struct ctx *cx, struct it_side *side, struct integrity_report *r)
 {
@@ -61,12 +62,13 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
 {
     struct integrity_options own = *options, *o = &own;
     struct it_side side = {0};
+    struct it_watch *watch = it_watch_new(cx, o, r);
     struct it_table **wanted = NULL;
     struct it_pass *passes = NULL;
     size_t n = 0;
     bool ok = false;
 
-    if (!it_side_open(cx, &side, db, "database", o))
+    if (!it_side_open(cx, &side, db, "database", o) || !it_watch_side(watch, &side, db))
         goto done;
     o->sums = o->sums || it_side_needs_sums(&side);
     wanted = arena_array(cx->arena, side.tables.n, sizeof *wanted);
@@ -83,6 +85,7 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
     }
     if (!it_side_compile(cx, &side, true) || !pg_pool_run(cx, side.pool) || !it_side_compile(cx, &side, false))
         goto done;
+    it_watch_done(watch);
     for (size_t i = 0; i < n; i++) {
         if (wanted[i]->skip)
             continue;
@@ -110,6 +113,7 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
     it_proof(cx, r, "the certificate's root is SHA-256 %s", r->root_digest);
     ok = true;
 done:
+    it_watch_end(watch, ok);
     pg_pool_close(side.pool);
     return ok;
 }

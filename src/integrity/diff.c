@@ -5,6 +5,7 @@
 #include "dbstep/log.h"
 #include "model.h"
 #include "sql.h"
+#include "watch.h"
 
 /* ---- comparing chunks ---- */
 
@@ -66,6 +67,7 @@ static void compare_pair(struct it_diff *d, struct it_pair *p)
     p->line.chunks = (long long)(l->n > r->n ? l->n : r->n);
     p->line.chunks_unequal = (long long)unequal.n;
     p->line.columns = (long long)(p->columns.n + p->left->key.n);
+    it_strip_build(d, p);
     if (d->xids) {
         bool declared = it_declared_any(&d->declared, p->left);
         if (touched && !declared)
@@ -148,7 +150,7 @@ bool it_witness(struct it_diff *d, struct it_pair *p, struct it_pass *pass)
     return true;
 }
 
-static bool name_differences(struct it_diff *d, struct it_pair *p)
+bool it_name_differences(struct it_diff *d, struct it_pair *p)
 {
     if (!p->n_unequal)
         return true;
@@ -399,6 +401,7 @@ static void conclude(struct it_diff *d, struct it_pair *p)
                          p->differs[c] ? "differ, as declared" : "are equal to the old ones");
         }
     }
+    it_strip_conclude(p, !gone && p->comparable);
     *VEC_PUSH(d->cx->arena, &r->tables) = p->line;
 }
 
@@ -439,7 +442,7 @@ static void conclude_all(struct it_diff *d)
     tell_quiescence(d, &d->right, "database");
     if (d->left.live)
         tell_quiescence(d, &d->left, "source");
-    if (!d->left.quiescent && d->left.live && (r->rows_changed || r->rows_missing || r->rows_extra))
+    if (!d->looked_twice && !d->left.quiescent && d->left.live && (r->rows_changed || r->rows_missing || r->rows_extra))
         it_uncovered(
             d->cx, r,
             "the source was written while both were read: differences may be writes that only one side has seen");
@@ -451,6 +454,7 @@ bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_tar
 {
     struct integrity_options o = *options;
     struct it_diff d = {.cx = cx, .o = &o, .report = report};
+    struct it_watch *watch = NULL;
     bool ok = false;
 
     if (!certificate && !left) {
@@ -460,7 +464,9 @@ bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_tar
     }
     if (!it_declared_parse(cx, o.expected_changes, o.live_writes, &d.declared) || !transactions(&d))
         return false;
-    if (!open_sides(&d, certificate, left, right, &o))
+    watch = it_watch_new(cx, &o, report);
+    if (!open_sides(&d, certificate, left, right, &o) || !it_watch_side(watch, &d.right, right) ||
+        (left && !it_watch_side(watch, certificate ? &d.witness : &d.left, left)))
         goto done;
     it_pair_tables(&d);
     if (!run_passes(&d))
@@ -470,15 +476,27 @@ bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_tar
         if (!p->comparable || p->left->skip || p->right->skip)
             continue;
         compare_pair(&d, p);
-        if (!name_differences(&d, p))
-            goto done;
     }
+    if (!it_recheck(&d, watch))
+        goto done;
+    for (size_t i = 0; i < d.pairs.n; i++) {
+        struct it_pair *p = &d.pairs.at[i];
+        if (!p->comparable || p->left->skip || p->right->skip)
+            continue;
+        if (!it_name_differences(&d, p))
+            goto done;
+        it_recheck_tell(&d, p);
+    }
+    it_watch_done(watch);
     if (!it_added_columns(&d) || !it_side_finish(cx, &d.right, report) ||
         (d.left.live && !it_side_finish(cx, &d.left, report)))
         goto done;
     conclude_all(&d);
     ok = true;
 done:
+    it_watch_end(watch, ok);
+    for (size_t i = 0; i < d.pairs.n; i++)
+        arena_free(&d.pairs.at[i].flagged_memory);
     pg_pool_close(d.left.pool);
     pg_pool_close(d.right.pool);
     pg_pool_close(d.witness.pool);

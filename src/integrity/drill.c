@@ -9,11 +9,11 @@
 #include "dbstep/hash.h"
 #include "dbstep/log.h"
 #include "model.h"
-
-enum { BATCH = 2000, SHOWN_VALUE = 80 };
+#include "watch.h"
 
 struct stream {
     struct pg *pg;
+    struct it_side *from;
     struct pg_rows rows;
     int at;
     bool sent, ended;
@@ -98,10 +98,11 @@ static bool receive(struct ctx *cx, struct stream *s)
     if (!pg_next_result(cx, s->pg, &s->rows, &copy, &more))
         return false;
     s->ended = s->rows.n == 0;
+    unsigned long long n = (unsigned long long)s->rows.n;
     for (struct pg_rows end; more; pg_rows_free(&end))
         if (!pg_next_result(cx, s->pg, &end, &copy, &more))
             return false;
-    return true;
+    return it_watch_read(cx, s->from, n);
 }
 
 static int compare_keys(const struct merge *m, int row_l, int row_r)
@@ -137,59 +138,16 @@ static const char *key_text(const struct merge *m, const struct pg_rows *rows, i
     return it_key_shown(m->d, s.s);
 }
 
-/* "column=value, …" of one row, read by its key; only the differing columns of a changed one. */
-static bool values(struct merge *m, int side, const struct pg_rows *rows, int row, const uint8_t *which,
-                   const char **out)
-{
-    struct it_pass *p = m->pass[side];
-    struct ctx *cx = m->d->cx;
-    struct pg *pg = m->side[side].pg;
-    struct str sql = str_new(cx->arena), text = str_new(cx->arena);
-    size_t n = 0;
-
-    str_add(&sql, "SELECT ");
-    for (size_t c = 0; c < p->columns.n; c++)
-        if (!which || which[c])
-            str_addf(&sql, "%sleft(t.%s::text, %d)", n++ ? ", " : "", pg_ident(cx, pg, p->columns.at[c].name),
-                     SHOWN_VALUE + 1);
-    struct str_list names = {.n = 0};
-    for (size_t c = 0; c < m->keys + p->columns.n; c++)
-        *VEC_PUSH(cx->arena, &names) = c < m->keys ? p->keys.at[c].name : p->columns.at[c - m->keys].name;
-    str_addf(&sql, "%s FROM %s t WHERE ", n ? "" : "1", it_rows_of(cx, pg, p->table, &names));
-    for (size_t k = 0; k < m->keys; k++) { /* other types' operators are out of sight, and may be anybody's */
-        bool built_in = *p->keys.at[k].base && *m->pass[1 - side]->keys.at[k].base;
-        str_addf(&sql, "%st.%s%s = %s", k ? " AND " : "", pg_ident(cx, pg, p->keys.at[k].name),
-                 built_in ? "" : "::text COLLATE \"C\"", pg_literal(cx, pg, pg_text(rows, row, (int)k + 1)));
-    }
-    PG_ROWS_AUTO got = {.n = 0};
-    if (!pg_query(cx, pg, &got, sql.s, 0, NULL))
-        return false;
-    size_t at = 0;
-    for (size_t c = 0; got.n && c < p->columns.n; c++) {
-        if (which && !which[c])
-            continue;
-        const char *v = pg_text(&got, 0, (int)at);
-        size_t len = strlen(v), shown = text_utf8_prefix(v, len, SHOWN_VALUE);
-        str_addf(&text, "%s%s=", at ? ", " : "", p->columns.at[c].name);
-        if (pg_null(&got, 0, (int)at))
-            str_add(&text, "NULL");
-        else
-            str_addn(&text, v, shown);
-        if (shown < len)
-            str_add(&text, "…");
-        at++;
-    }
-    *out = text.s;
-    return true;
-}
-
 static bool found(struct merge *m, int kind, int row_l, int row_r, const uint8_t *which, long long times)
 {
     struct it_diff *d = m->d;
     struct it_pair *p = m->p;
     const struct pg_rows *rows = kind == EXTRA ? &m->side[1].rows : &m->side[0].rows;
     int row = kind == EXTRA ? row_r : row_l;
+    static const unsigned bits[] = {INTEGRITY_CELL_CHANGED, INTEGRITY_CELL_MISSING, INTEGRITY_CELL_EXTRA};
 
+    if (!it_recheck_row(p, pg_int(rows, row, 0), bits[kind]))
+        return true;
     if (kind == EXTRA && (p->live & (LIVE_INSERTS | LIVE_ALL))) {
         p->line.inserted += times;
         m->declared += times;
@@ -216,10 +174,13 @@ static bool found(struct merge *m, int kind, int row_l, int row_r, const uint8_t
     if (!m->code_example[kind])
         m->code_example[kind] = columns.len ? arena_printf(d->cx->arena, "%s, in %s", key, columns.s) : key;
     if (d->o->show_values && d->named < d->o->max_rows && m->keys) {
-        if (kind != EXTRA && !values(m, 0, &m->side[0].rows, row_l, which, &before))
+        const struct it_place place[2] = {{m->pass[0], kind != EXTRA ? &m->side[0].rows : NULL, row_l},
+                                          {m->pass[1], kind != MISSING ? &m->side[1].rows : NULL, row_r}};
+        const char *shown[2] = {NULL, NULL};
+        if (!it_values(d->cx, place, which, shown))
             return false;
-        if (kind != MISSING && !values(m, 1, &m->side[1].rows, row_r, which, &after))
-            return false;
+        before = shown[0];
+        after = shown[1];
     }
     it_row(d, p, kind_names[kind], key, columns.s, before, after);
     return true;
@@ -306,23 +267,42 @@ static void sample(struct it_diff *d, struct it_pair *p, struct it_pass *left)
     left->n_only = n;
 }
 
+/* For progress: how many rows the two streams will have. */
+static void expect(struct it_diff *d, struct it_pair *p, struct it_pass *left)
+{
+    const struct it_chunks *l = d->left.live ? &p->left_pass.chunks : &p->left->chunks;
+
+    for (size_t i = 0; i < left->n_only; i++) {
+        const struct it_chunk *a = it_chunks_find(l, left->only[i]),
+                              *b = it_chunks_find(&p->right_pass.chunks, left->only[i]);
+        it_watch_expect(left->side, a ? a->rows : 0);
+        it_watch_expect(&d->right, b ? b->rows : 0);
+    }
+}
+
 static void report(struct merge *m)
 {
     static const char *const codes[] = {"rows-changed", "rows-missing", "rows-extra"};
     static const char *const texts[] = {"changed", "missing", "extra"};
     struct it_diff *d = m->d;
-    const char *at_least = d->report->at_least ? "at least " : "";
+    const char *at_least = d->report->at_least ? "at least " : "", *twice = "";
 
+    if (m->p->look == LOOK_FIRST)
+        return;
+    if (m->p->look == LOOK_SECOND)
+        twice =
+            arena_printf(d->cx->arena, "; looked at twice, %s apart", text_duration(d->cx->arena, d->o->recheck_ms));
     for (int k = 0; k < 3; k++) {
         if (!m->count[k])
             continue;
-        it_finding(d->cx, d->report, INTEGRITY_ERROR, codes[k], m->p->left->object, "%s%s of %s %s %s, first: %s%s%s",
+        it_finding(d->cx, d->report, INTEGRITY_ERROR, codes[k], m->p->left->object, "%s%s of %s %s %s, first: %s%s%s%s",
                    at_least, text_plural(d->cx->arena, m->count[k], "row"), m->p->left->object,
                    m->count[k] == 1 ? "is" : "are", texts[k],
                    m->p->left->key.n ? it_join(d->cx->arena, &m->p->left->key, ", ") : "", m->p->left->key.n ? " " : "",
-                   m->code_example[k]);
+                   m->code_example[k], twice);
     }
-    if (!m->count[CHANGED] && !m->count[MISSING] && !m->count[EXTRA] && !m->declared && !(m->p->live & LIVE_ALL)) {
+    if (!m->count[CHANGED] && !m->count[MISSING] && !m->count[EXTRA] && !m->declared && !(m->p->live & LIVE_ALL) &&
+        m->p->look == LOOK_ONLY) {
         it_finding(
             d->cx, d->report, INTEGRITY_ERROR, "chunks-differ", m->p->left->object,
             "the digests of %zu chunks of %s differ, and no difference was found when %zu of them were read row by row",
@@ -348,6 +328,7 @@ bool it_drill(struct it_diff *d, struct it_pair *p, struct it_pass *left)
     sample(d, p, left);
     p->right_pass.only = left->only;
     p->right_pass.n_only = left->n_only;
+    expect(d, p, left);
     const char *xids = p->right_pass.xids;
     p->right_pass.xids = NULL;
     m.strong = left->strong && p->right_pass.strong;
@@ -356,7 +337,8 @@ bool it_drill(struct it_diff *d, struct it_pair *p, struct it_pass *left)
         m.same_key_types = m.same_key_types && text_equal(left->keys.at[k].type, p->right_pass.keys.at[k].type);
     for (int s = 0; s < 2; s++) {
         struct stream *stream = &m.side[s];
-        stream->pg = pg_pool_first(m.pass[s]->side->pool);
+        stream->from = m.pass[s]->side;
+        stream->pg = pg_pool_first(stream->from->pool);
         if (!pg_exec(
                 cx, stream->pg,
                 "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off") ||

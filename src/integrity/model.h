@@ -146,8 +146,9 @@ struct it_side {
     struct it_table_list tables;
     VEC(struct it_object) objects;
     VEC(struct it_probe) probes;
-    VEC(struct it_leaf) other; /* relations without rows of their own to compare: name, and reason in oid */
-    const char *root;          /* certificate's root digest */
+    VEC(struct it_leaf) other;   /* relations without rows of their own to compare: name, and reason in oid */
+    const char *root;            /* certificate's root digest */
+    struct it_watch_side *watch; /* progress and throttle; may be NULL */
 };
 
 /* ---- family.c ---- */
@@ -196,6 +197,10 @@ struct it_table *it_table_find(struct it_side *side, const char *schema, const c
 bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *target, const char *role,
                   const struct integrity_options *o);
 bool it_side_compile(struct ctx *cx, struct it_side *side, bool on); /* JIT, for the statements of passes */
+/* Was nothing written between the snapshot of the start, and this state of the server (snapshot, lsn)? */
+bool it_side_still(const struct it_side *side, const char *snapshot, const char *lsn);
+/* A table that was rewritten or dropped meanwhile is a finding, and skipped. */
+bool it_side_check(struct ctx *cx, struct it_side *side, struct integrity_report *r);
 bool it_side_needs_sums(const struct it_side *side);
 /* LSN, counters, file nodes once more: was anything written, was a table rewritten under us? Ends the snapshot. */
 bool it_side_finish(struct ctx *cx, struct it_side *side, struct integrity_report *r);
@@ -219,6 +224,8 @@ struct it_pass {
     struct err failed; /* code E_OK: none */
     uint64_t *digest;  /* of the row that is being added */
     uint8_t *absent;
+    size_t jobs_left, jobs;
+    long long rows_expected, rows_read, rows_arrived; /* for progress; arrived: of slices that may not have ended */
 };
 bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o,
                         struct it_table *const *tables, size_t n);
@@ -310,6 +317,13 @@ struct it_pair {
     struct str_list uncompared; /* "column (reason)" */
     unsigned live;
     struct integrity_table line;
+    enum { LOOK_ONLY, LOOK_FIRST, LOOK_SECOND } look;
+    struct arena flagged_memory;
+    VEC(int64_t) flagged; /* seeds of rows that differed at the first look, in order */
+    size_t flagged_at;
+    bool flagged_beyond;           /* there were more than are kept */
+    long long confirmed;           /* of them, those that differed at the second look too */
+    bool strip_below, strip_above; /* the strip has a place for keys outside of the bounds */
     int64_t *unequal;
     size_t n_unequal;
     bool reported;
@@ -327,6 +341,7 @@ struct it_diff {
     struct it_pair_list pairs;
     const char *xids;
     long long named; /* rows named so far */
+    bool looked_twice;
 };
 /* Which tables and columns belong together; everything undeclared becomes a finding. Fills the passes. */
 void it_pair_tables(struct it_diff *d);
@@ -352,6 +367,39 @@ const char *it_key_shown(struct it_diff *d, const char *key);
 /* Do two chunks agree in everything this pair compares? columns (n bytes, may be NULL) marks those that differ. */
 bool it_chunk_equal(const struct it_pair *p, const struct it_chunks *l, const struct it_chunk *a, const size_t *map,
                     const struct it_chunks *r, const struct it_chunk *b, uint8_t *columns);
+
+/* ---- diff.c ---- */
+bool it_name_differences(struct it_diff *d, struct it_pair *p);
+
+/* ---- recheck.c ---- */
+struct it_watch;
+/* When both sides are live and one is written: new snapshots, a first look at all that differs, a delay, new snapshots again. */
+bool it_recheck(struct it_diff *d, struct it_watch *watch);
+/* A row that differs: is it to be reported? Called in the order of the seeds; bits are INTEGRITY_CELL_*. */
+bool it_recheck_row(struct it_pair *p, int64_t seed, unsigned bits);
+void it_recheck_tell(struct it_diff *d, struct it_pair *p);
+
+/* ---- strip.c ---- */
+/* A table of which nothing is known. */
+void it_strip_unknown(struct integrity_table *t);
+/* Marks place `at` of `of` among the cells. */
+void it_strip_fold(unsigned char *cells, uint64_t at, uint64_t of, unsigned bits);
+void it_strip_build(struct it_diff *d, struct it_pair *p); /* from the chunks that differ */
+void it_strip_clear(struct it_pair *p);
+void it_strip_row(struct it_pair *p, int64_t seed, unsigned bits); /* the row with that seed */
+void it_strip_conclude(struct it_pair *p, bool compared);
+
+/* ---- values.c ---- */
+/* A row of a drill: its key is in columns 1 and following; rows NULL: it is not on this side. */
+struct it_place {
+    const struct it_pass *pass;
+    const struct pg_rows *rows;
+    int row;
+};
+/* "column=value, …" of the marked columns (NULL: all) for either side where the row is. */
+bool it_values(struct ctx *cx, const struct it_place place[2], const uint8_t *which, const char *out[2]);
+/* A value of n bytes: as it is, or quoted, with escapes, where it would be unreadable. */
+void it_value_shown(struct str *out, const char *v, size_t n);
 
 /* ---- report.c ---- */
 struct integrity_finding *it_finding(struct ctx *cx, struct integrity_report *r, enum integrity_severity s,

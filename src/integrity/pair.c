@@ -16,6 +16,7 @@ static void not_compared(struct it_diff *d, struct it_table *t, const char *side
                                                                            .rows_right = -1};
     if (!t->skip_code)
         return;
+    it_strip_unknown(&d->report->tables.at[d->report->tables.n - 1]);
     d->report->unproven = true;
     it_finding(d->cx, d->report, INTEGRITY_WARNING, t->skip_code, t->object, "%s (%s)", t->skip_message, side)->hint =
         "grant what is missing, or leave the table out with 'exclude_tables'";

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "model.h"
+#include "watch.h"
 
 enum { PAGE = 8192 };
 static const long long LEAST_SLICE = 32LL << 20;
@@ -305,6 +306,10 @@ static bool take(struct ctx *cx, void *user, const struct pg_rows *rows, const s
     struct it_pass *p = user;
     size_t n = p->chunks.columns;
 
+    if (failed || !rows) {
+        p->jobs_left--;
+        it_watch_took(p);
+    }
     if (failed && !p->failed.code)
         p->failed = *failed;
     if (failed)
@@ -316,12 +321,14 @@ static bool take(struct ctx *cx, void *user, const struct pg_rows *rows, const s
         }
         it_chunks_add(&p->chunks, p->geometry->sums, (int64_t)digest_at(p, rows, r, 0), digest_at(p, rows, r, 1),
                       digest_at(p, rows, r, 2), digest_at(p, rows, r, 3), p->digest, p->absent);
+        p->rows_arrived += (long long)digest_at(p, rows, r, 1);
     }
     return true;
 }
 
 static void add_job(struct it_pass *p, const struct it_leaf *leaf, const char *where)
 {
+    p->jobs_left++;
     if (p->geometry->sums)
         pg_pool_add_stream(p->side->pool, statement(p, leaf, where), 0, NULL, take, p);
     else
@@ -365,13 +372,12 @@ void it_pass_queue(struct it_pass *p, long long slice_bytes)
     p->absent = arena_array(p->cx->arena, digests + 1, 1);
     for (size_t l = 0; l < p->table->leaves.n; l++)
         leaves_readable = leaves_readable && (p->table->leaves.at[l].readable || p->table->leaves.at[l].foreign);
-    if (by_index(p) || !leaves_readable) {
+    if (by_index(p) || !leaves_readable)
         add_job(p, NULL, "");
-        return;
-    }
-    for (size_t l = 0; l < p->table->leaves.n; l++)
+    for (size_t l = 0; !by_index(p) && leaves_readable && l < p->table->leaves.n; l++)
         if (!p->table->leaves.at[l].foreign)
             slice_leaf(p, &p->table->leaves.at[l], slice_bytes);
+    it_watch_queued(p);
 }
 
 bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e)

@@ -93,7 +93,7 @@ bool it_side_needs_sums(const struct it_side *side)
 }
 
 /* Was a table's file replaced since the catalogue was read? Then the snapshot may have seen it empty. */
-static bool check_rewrites(struct ctx *cx, struct it_side *side, struct integrity_report *r)
+bool it_side_check(struct ctx *cx, struct it_side *side, struct integrity_report *r)
 {
     struct str oids = str_new(cx->arena);
     for (size_t i = 0; i < side->tables.n; i++)
@@ -126,12 +126,18 @@ static bool check_rewrites(struct ctx *cx, struct it_side *side, struct integrit
     return true;
 }
 
+bool it_side_still(const struct it_side *side, const char *snapshot, const char *lsn)
+{
+    return (text_equal(side->snapshot, snapshot) && nothing_in_progress(snapshot)) ||
+           (side->id.in_recovery && text_equal(side->lsn_start, lsn));
+}
+
 bool it_side_finish(struct ctx *cx, struct it_side *side, struct integrity_report *r)
 {
     struct pg *pg = pg_pool_first(side->pool);
     PG_ROWS_AUTO rows = {.n = 0};
 
-    if (!check_rewrites(cx, side, r))
+    if (!it_side_check(cx, side, r))
         return false;
     /* The snapshot has served; what the server shows now tells whether anything was written meanwhile. */
     if (!pg_exec(cx, pg, "COMMIT") || !pg_query(cx, pg, &rows, sql_integrity_state, 0, NULL))

@@ -10,7 +10,7 @@
 #include "dbstep/vec.h"
 #include "pg_internal.h"
 
-enum { POLL_MS = 60000, MOST_FDS = 128 };
+enum { POLL_MS = 60000, TICK_MS = 500, MOST_FDS = 128 };
 
 struct job {
     struct job *next;
@@ -40,7 +40,9 @@ struct pg_pool {
     char snapshot_name[128];
     struct job *first, **last;
     const struct slot *speaking; /* whose callback runs */
-    struct job *spare;           /* done jobs, used again: a run of many small jobs needs little memory */
+    struct pg_pool_watch watch;
+    long long not_before, ticked; /* clock_ms(): no job starts earlier; the last tick */
+    struct job *spare;            /* done jobs, used again: a run of many small jobs needs little memory */
 };
 
 /* Inside one transaction a failed statement would poison the rest; rolling back to here keeps the snapshot. */
@@ -174,13 +176,65 @@ void pg_pool_add_words(struct pg_pool *pool, const char *sql, pg_job_fn fn, void
     enqueue(pool, (struct job){.sql = sql, .fn = fn, .user = user, .stream = true, .binary = true});
 }
 
-/* Send the next job on an idle slot; false only when the connection itself is broken. */
+void pg_pool_set_watch(struct pg_pool *pool, const struct pg_pool_watch *watch)
+{
+    pool->watch = watch ? *watch : (struct pg_pool_watch){.user = NULL};
+}
+
+bool pg_pool_renew(struct ctx *cx, struct pg_pool *pool)
+{
+    *pool->snapshot_name = '\0';
+    for (int i = 0; i < pool->size; i++)
+        if (!pg_exec(cx, pool->slots[i].pg, "COMMIT"))
+            return false;
+    for (int i = 0; i < pool->size; i++)
+        if (!start_snapshot(cx, pool, pool->slots[i].pg, i ? pool->snapshot_name : NULL))
+            return false;
+    return true;
+}
+
+bool pg_pool_rewind(struct ctx *cx, struct pg_pool *pool)
+{
+    return pg_exec(cx, pool->slots[0].pg, rewind_to);
+}
+
+/* Does the watch hold this pool back? False when it failed. */
+static bool held_back(struct ctx *cx, struct pg_pool *pool, bool *held)
+{
+    long long now = clock_ms(), wait_ms = 0;
+
+    *held = now < pool->not_before;
+    if (*held || !pool->watch.may_start)
+        return true;
+    if (!pool->watch.may_start(cx, pool->watch.user, &wait_ms))
+        return false;
+    *held = wait_ms > 0;
+    pool->not_before = *held ? clock_ms() + wait_ms : 0;
+    return true;
+}
+
+static bool tick(struct ctx *cx, struct pg_pool *pool)
+{
+    long long now = clock_ms();
+
+    if (!pool->watch.tick || now - pool->ticked < TICK_MS)
+        return true;
+    pool->ticked = now;
+    return pool->watch.tick(cx, pool->watch.user);
+}
+
+/* Send the next job on an idle slot, unless the watch says to wait; false only when the connection itself is broken. */
 static bool start(struct ctx *cx, struct pg_pool *pool, struct slot *slot)
 {
     struct job *job = pool->first;
     struct pg *pg = slot->pg;
+    bool held;
 
     if (!job || slot->job)
+        return true;
+    if (!held_back(cx, pool, &held))
+        return false;
+    if (held)
         return true;
     pool->first = job->next;
     if (!pool->first)
@@ -322,12 +376,18 @@ static bool run(struct ctx *cx, struct pg_pool *const *pools, size_t n)
             struct slot *slot;
         } of[MOST_FDS + 1];
         nfds_t busy = 0;
+        long long wait_ms = POLL_MS;
+        bool waiting = false;
 
         for (size_t p = 0; p < n; p++) {
+            if (!tick(cx, pools[p]))
+                return false;
+            bool idle = false; /* held back, with jobs to do */
             for (int i = 0; i < pools[p]->size; i++) {
                 struct slot *slot = &pools[p]->slots[i];
                 if (!slot->job && !start(cx, pools[p], slot))
                     return false;
+                idle = idle || (!slot->job && pools[p]->first);
                 if (!slot->job || busy == MOST_FDS)
                     continue;
                 busy++;
@@ -335,11 +395,18 @@ static bool run(struct ctx *cx, struct pg_pool *const *pools, size_t n)
                 of[busy].pool = pools[p];
                 of[busy].slot = slot;
             }
+            long long left = pools[p]->not_before - clock_ms();
+            waiting = waiting || idle;
+            if (idle && left < wait_ms)
+                wait_ms = left > 1 ? left : 1;
+            if (pools[p]->watch.tick && wait_ms > TICK_MS)
+                wait_ms = TICK_MS;
         }
-        if (!busy)
+        if (!busy && !waiting)
             return true;
-        int ready = poll(fds, busy + 1, (int)deadline_left(cx->deadline, POLL_MS));
-        if (!ctx_alive(cx, "waiting for the answers of parallel queries"))
+        int ready = poll(fds, busy + 1, (int)deadline_left(cx->deadline, wait_ms));
+        if (!ctx_alive(cx, busy ? "waiting for the answers of parallel queries"
+                                : "queries waited for the server to have less to do"))
             return false;
         for (nfds_t i = 1; ready > 0 && i <= busy; i++)
             if (fds[i].revents && !advance(cx, of[i].pool, of[i].slot))

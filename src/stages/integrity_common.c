@@ -10,6 +10,9 @@ void integrity_fill_options(const struct integrity_config *c, struct integrity_o
         .slice_bytes = c->slice_size,
         .statement_timeout_ms = c->statement_timeout,
         .lock_timeout_ms = c->lock_timeout,
+        .max_active_sessions = c->max_active_sessions,
+        .max_replication_lag = c->max_replication_lag,
+        .max_snapshot_age_ms = c->max_snapshot_age,
         .tables = &c->tables,
         .exclude_tables = &c->exclude_tables,
         .sums = c->aggregate == 1,
@@ -44,19 +47,7 @@ static void tables(struct run *run, const struct integrity_report *r)
         };
         result_row(run->result, t, cells);
     }
-    if (!r->rows.n)
-        return;
-    bool values = false;
-    for (size_t i = 0; i < r->rows.n; i++)
-        values = values || r->rows.at[i].before || r->rows.at[i].after;
-    t = result_table(run->result, "Differing rows",
-                     values ? "table|difference|key|columns|before|after" : "table|difference|key|columns");
-    for (size_t i = 0; i < r->rows.n; i++) {
-        const struct integrity_row *w = &r->rows.at[i];
-        const char *const cells[] = {
-            w->object, w->kind, w->key, w->columns, w->before ? w->before : "", w->after ? w->after : ""};
-        result_row(run->result, t, cells);
-    }
+    integrity_show(run, r);
 }
 
 void integrity_to_result(struct run *run, const struct integrity_report *r)
@@ -81,6 +72,7 @@ void integrity_to_result(struct run *run, const struct integrity_report *r)
     result_output_int(out, "tables_uncovered", r->tables_uncovered);
     result_output_int(out, "rows_compared", r->rows_compared);
     result_output_int(out, "columns_compared", r->columns_compared);
+    result_output_int(out, "paused_ms", r->paused_ms);
     result_output_int(out, "max_connections_used", r->connections_used);
     result_output(out, "root_digest", r->root_digest ? r->root_digest : "");
     result_verdict(out, verdicts[integrity_verdict(r)]);

@@ -10,62 +10,86 @@ struct integrity_config {
     struct pg_target db;
     struct str_list tables, exclude_tables;
     long long connections, chunk_rows, slice_size, statement_timeout, lock_timeout;
+    long long max_active_sessions, max_replication_lag, max_snapshot_age;
     int strictness, aggregate;
 };
 
-#define INTEGRITY_INPUTS(T, c)                                                                                           \
-    {.name = "tables",                                                                                                   \
-     .type = IN_LIST,                                                                                                    \
-     .offset = offsetof(T, c.tables),                                                                                    \
-     .doc = "Only these tables: name or schema.name, * for any characters"},                                             \
-        {.name = "exclude_tables",                                                                                       \
-         .type = IN_LIST,                                                                                                \
-         .offset = offsetof(T, c.exclude_tables),                                                                        \
-         .doc = "Leave these tables out: name or schema.name, * for any characters"},                                    \
-        {.name = "connections",                                                                                          \
-         .type = IN_INTEGER,                                                                                             \
-         .def = "2",                                                                                                     \
-         .min = 1,                                                                                                       \
-         .max = 32,                                                                                                      \
-         .offset = offsetof(T, c.connections),                                                                           \
-         .doc = "Connections per database, all on one snapshot"},                                                        \
-        {.name = "chunk_rows",                                                                                           \
-         .type = IN_INTEGER,                                                                                             \
-         .flags = IN_ADVANCED,                                                                                           \
-         .def = "1000",                                                                                                  \
-         .min = 16,                                                                                                      \
-         .max = 1000000,                                                                                                 \
-         .offset = offsetof(T, c.chunk_rows),                                                                            \
-         .doc = "Rows per chunk aimed at; grows with the table"},                                                        \
-        {.name = "slice_size",                                                                                           \
-         .type = IN_SIZE,                                                                                                \
-         .flags = IN_ADVANCED,                                                                                           \
-         .def = "2GB",                                                                                                   \
-         .min = 8 << 20,                                                                                                 \
-         .max = 1LL << 40,                                                                                               \
-         .offset = offsetof(T, c.slice_size),                                                                            \
-         .doc = "Heap that one query reads at most"},                                                                    \
-        {.name = "statement_timeout",                                                                                    \
-         .type = IN_DURATION,                                                                                            \
-         .flags = IN_ADVANCED,                                                                                           \
-         .def = "0",                                                                                                     \
-         .min = 0,                                                                                                       \
-         .max = 86400000,                                                                                                \
-         .offset = offsetof(T, c.statement_timeout),                                                                     \
-         .doc = "Longest time for one query; 0 for none"},                                                               \
-        {.name = "lock_timeout",                                                                                         \
-         .type = IN_DURATION,                                                                                            \
-         .flags = IN_ADVANCED,                                                                                           \
-         .def = "30s",                                                                                                   \
-         .min = 0,                                                                                                       \
-         .max = 86400000,                                                                                                \
-         .offset = offsetof(T, c.lock_timeout),                                                                          \
-         .doc = "Longest wait for a table that is locked; 0 for none"},                                                  \
-    {                                                                                                                    \
-        .name = "aggregate", .type = IN_CHOICE, .flags = IN_ADVANCED, .def = "xor", .choices = "xor|sum",                \
-        .offset = offsetof(T, c.aggregate),                                                                              \
-        .doc =                                                                                                           \
-            "How digests are put together; PostgreSQL 13 always takes sum, so choose it where 13 is to be compared with" \
+#define INTEGRITY_INPUTS(T, c)                                                                                                    \
+    {.name = "tables",                                                                                                            \
+     .type = IN_LIST,                                                                                                             \
+     .offset = offsetof(T, c.tables),                                                                                             \
+     .doc = "Only these tables: name or schema.name, * for any characters"},                                                      \
+        {.name = "exclude_tables",                                                                                                \
+         .type = IN_LIST,                                                                                                         \
+         .offset = offsetof(T, c.exclude_tables),                                                                                 \
+         .doc = "Leave these tables out: name or schema.name, * for any characters"},                                             \
+        {.name = "connections",                                                                                                   \
+         .type = IN_INTEGER,                                                                                                      \
+         .def = "2",                                                                                                              \
+         .min = 1,                                                                                                                \
+         .max = 32,                                                                                                               \
+         .offset = offsetof(T, c.connections),                                                                                    \
+         .doc = "Connections per database, all on one snapshot"},                                                                 \
+        {.name = "max_active_sessions",                                                                                           \
+         .type = IN_INTEGER,                                                                                                      \
+         .def = "0",                                                                                                              \
+         .min = 0,                                                                                                                \
+         .max = 100000,                                                                                                           \
+         .offset = offsetof(T, c.max_active_sessions),                                                                            \
+         .doc =                                                                                                                   \
+             "Read nothing while a server has more active sessions than these, steps like this one not counted; 0 for no limit"}, \
+        {.name = "max_replication_lag",                                                                                           \
+         .type = IN_SIZE,                                                                                                         \
+         .def = "0",                                                                                                              \
+         .min = 0,                                                                                                                \
+         .max = 1LL << 50,                                                                                                        \
+         .offset = offsetof(T, c.max_replication_lag),                                                                            \
+         .doc = "Read nothing while a standby has more log than this to replay; 0 for no limit"},                                 \
+        {.name = "max_snapshot_age",                                                                                              \
+         .type = IN_DURATION,                                                                                                     \
+         .def = "0",                                                                                                              \
+         .min = 0,                                                                                                                \
+         .max = 30LL * 86400000,                                                                                                  \
+         .offset = offsetof(T, c.max_snapshot_age),                                                                               \
+         .doc =                                                                                                                   \
+             "Give up, inconclusive, when the snapshot gets older than this, as it holds back vacuum; 0 for no limit"},           \
+        {.name = "chunk_rows",                                                                                                    \
+         .type = IN_INTEGER,                                                                                                      \
+         .flags = IN_ADVANCED,                                                                                                    \
+         .def = "1000",                                                                                                           \
+         .min = 16,                                                                                                               \
+         .max = 1000000,                                                                                                          \
+         .offset = offsetof(T, c.chunk_rows),                                                                                     \
+         .doc = "Rows per chunk aimed at; grows with the table"},                                                                 \
+        {.name = "slice_size",                                                                                                    \
+         .type = IN_SIZE,                                                                                                         \
+         .flags = IN_ADVANCED,                                                                                                    \
+         .def = "2GB",                                                                                                            \
+         .min = 8 << 20,                                                                                                          \
+         .max = 1LL << 40,                                                                                                        \
+         .offset = offsetof(T, c.slice_size),                                                                                     \
+         .doc = "Heap that one query reads at most"},                                                                             \
+        {.name = "statement_timeout",                                                                                             \
+         .type = IN_DURATION,                                                                                                     \
+         .flags = IN_ADVANCED,                                                                                                    \
+         .def = "0",                                                                                                              \
+         .min = 0,                                                                                                                \
+         .max = 86400000,                                                                                                         \
+         .offset = offsetof(T, c.statement_timeout),                                                                              \
+         .doc = "Longest time for one query; 0 for none"},                                                                        \
+        {.name = "lock_timeout",                                                                                                  \
+         .type = IN_DURATION,                                                                                                     \
+         .flags = IN_ADVANCED,                                                                                                    \
+         .def = "30s",                                                                                                            \
+         .min = 0,                                                                                                                \
+         .max = 86400000,                                                                                                         \
+         .offset = offsetof(T, c.lock_timeout),                                                                                   \
+         .doc = "Longest wait for a table that is locked; 0 for none"},                                                           \
+    {                                                                                                                             \
+        .name = "aggregate", .type = IN_CHOICE, .flags = IN_ADVANCED, .def = "xor", .choices = "xor|sum",                         \
+        .offset = offsetof(T, c.aggregate),                                                                                       \
+        .doc =                                                                                                                    \
+            "How digests are put together; PostgreSQL 13 always takes sum, so choose it where 13 is to be compared with"          \
     }
 
 #define INTEGRITY_OUTPUTS                                                                                         \
@@ -73,6 +97,8 @@ struct integrity_config {
         {"tables_uncovered", OUT_INTEGER, "Tables that were left out, each named in the result with the reason"}, \
         {"rows_compared", OUT_INTEGER, "Rows compared or certified"},                                             \
         {"columns_compared", OUT_INTEGER, "Columns compared or certified, over all tables"},                      \
+        {"paused_ms", OUT_INTEGER,                                                                                \
+         "Milliseconds that reading stood still because a server had more to do than was allowed"},               \
         {"max_connections_used", OUT_INTEGER, "Most connections to one database"},                                \
     {                                                                                                             \
         "root_digest", OUT_STRING, "SHA-256 over the certificate"                                                 \
@@ -81,5 +107,15 @@ struct integrity_config {
 void integrity_fill_options(const struct integrity_config *c, struct integrity_options *o);
 /* Findings, tables, proofs, uncovered lines, shared outputs and the verdict. */
 void integrity_to_result(struct run *run, const struct integrity_report *r);
+
+/* ---- integrity_show.c, integrity_svg.c ---- */
+enum { INTEGRITY_STRIPS_EQUAL = 8 }; /* tables without a difference that are shown beside those with one */
+/* The tables "Key ranges" and "Differing rows". */
+void integrity_show(struct run *run, const struct integrity_report *r);
+/* integrity.svg in the output folder, when there is something to be seen. */
+bool integrity_write_svg(struct run *run, const struct integrity_report *r);
+/* Tables whose strips are shown, at most so many; *hidden: how many others there are. */
+size_t integrity_strips(const struct integrity_report *r, const struct integrity_table **out, size_t most,
+                        size_t *hidden);
 
 #endif

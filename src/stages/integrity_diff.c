@@ -7,7 +7,7 @@ struct config {
     struct pg_target source;
     const char *baseline;
     struct str_list expected_changes, live_writes, deployed_transactions;
-    long long max_rows, max_drill_rows;
+    long long max_rows, max_drill_rows, recheck;
     bool show_values, hash_keys;
 };
 
@@ -39,6 +39,9 @@ static const struct input_spec inputs[] = {
      .doc = "Differing rows named at most; all are counted"},
     {IN_FIELD(struct config, max_drill_rows), .type = IN_INTEGER, .flags = IN_ADVANCED, .def = "2000000", .min = 1000,
      .max = 1LL << 40, .doc = "Rows read again per table to name differences; above, a sample of the unequal chunks"},
+    {IN_FIELD(struct config, recheck), .type = IN_DURATION, .def = "2s", .min = 0, .max = 3600000,
+     .doc =
+         "Between two databases that are written meanwhile: look at differing rows again after so long, and report those that still differ; 0 for one look"},
     INTEGRITY_INPUTS(struct config, c),
 };
 
@@ -48,6 +51,7 @@ static const struct output_spec outputs[] = {
     {"rows_changed", OUT_INTEGER, "Rows with a changed value"},
     {"rows_inserted", OUT_INTEGER, "Rows the application inserted meanwhile, as declared"},
     {"rows_deleted", OUT_INTEGER, "Rows the application deleted meanwhile, as declared"},
+    {"rows_transient", OUT_INTEGER, "Rows that differed at first and no longer at the second look: writes under way"},
     {"counts_exact", OUT_BOOLEAN, "False when the row counts are lower bounds"},
     INTEGRITY_OUTPUTS,
 };
@@ -85,14 +89,18 @@ static bool run_diff(struct run *run, const void *config)
     o.max_drill_rows = c->max_drill_rows;
     o.show_values = c->show_values;
     o.hash_keys = c->hash_keys;
+    o.recheck_ms = c->recheck;
     if (!integrity_diff(run->cx, c->baseline, source ? s : NULL, &c->c.db, &o, &r))
         return false;
     integrity_to_result(run, &r);
+    if (!integrity_write_svg(run, &r))
+        return false;
     result_output_int(run->result, "rows_missing", r.rows_missing);
     result_output_int(run->result, "rows_extra", r.rows_extra);
     result_output_int(run->result, "rows_changed", r.rows_changed);
     result_output_int(run->result, "rows_inserted", r.rows_inserted);
     result_output_int(run->result, "rows_deleted", r.rows_deleted);
+    result_output_int(run->result, "rows_transient", r.rows_transient);
     result_output_bool(run->result, "counts_exact", !r.at_least);
     result_summary(run->result, "%s", summary(run, &r));
     return true;
@@ -109,6 +117,9 @@ const struct stage stage_integrity_diff = {
         "alone.\n\n"
         "A certificate holds no rows. Without a witness, changed rows are named from the row versions of a server of the same lineage (a clone), and "
         "rows that came or went from the digest of the keys; where neither is conclusive, the key range is named.\n\n"
+        "Two databases that are written while they are compared, as replication's two ends are, differ in the rows that are on their way. When writes "
+        "are seen, differing rows are looked at twice, 'recheck' apart, on new snapshots; only those that differ both times are findings.\n\n"
+        "The log, the summary and integrity.svg show per table in which key ranges the differences lie.\n\n"
         "A table that cannot be read is a finding, the others are compared, and the verdict is inconclusive.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),

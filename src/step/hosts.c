@@ -99,6 +99,21 @@ static bool write_report(struct host_run *h, const char *name, const char *text)
     return file_write_atomic(h->cx, path_join(h->cx->arena, h->config->output_dir, name), text, strlen(text));
 }
 
+/* The summary beside them can show them; a host's own page, where no such file lies, cannot. */
+static char *pictures(const struct host_run *h, const struct result *r)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+    struct str s = str_new(h->cx->arena);
+
+    for (size_t i = 0; i < r->files.n; i++) {
+        const char *name = path_base(r->files.at[i]);
+        if (text_ends(name, ".svg") && strspn(name, safe) == strlen(name) &&
+            text_equal(path_join(s.arena, h->config->output_dir, name), r->files.at[i]))
+            str_addf(&s, "\n![Picture: %s](%s)\n", name, name);
+    }
+    return s.s;
+}
+
 bool host_publish(struct host_run *h, const struct result *r)
 {
     struct arena *a = h->cx->arena;
@@ -116,7 +131,7 @@ bool host_publish(struct host_run *h, const struct result *r)
     log_block(render_text(a, c));
     struct render_facts facts = {.host = h->host->name, .dry_run = h->config->dry_run};
     ok &= write_report(h, "result.json", render_json(a, c, facts));
-    ok &= write_report(h, "summary.md", h->markdown);
+    ok &= write_report(h, "summary.md", arena_printf(a, "%s%s", h->markdown, pictures(h, c)));
     if (render_has_junit(c))
         ok &= write_report(h, "junit.xml", render_junit(a, c));
     if (render_has_sarif(c))

@@ -42,6 +42,30 @@ static void add_short(struct str *out, const char *text, bool in_table)
         str_add(out, "…");
 }
 
+/* Emphasis takes no blank at its inner ends; a code span takes no escapes, so only what needs none goes into one. */
+static void add_styled(struct str *out, const char *text, enum cell_style style)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789=~+-*?._ ";
+    const char *sign = style == CELL_REMOVED ? "~~" : style == CELL_ADDED ? "**" : "`";
+    size_t n = strlen(text);
+
+    if (style == CELL_PLAIN || !n || (style == CELL_FIXED && strspn(text, plain) != n)) {
+        add_short(out, text, true);
+        return;
+    }
+    str_add(out, sign);
+    if (style == CELL_FIXED) {
+        str_add(out, text);
+    } else {
+        struct str inner = str_new(out->arena);
+        add_short(&inner, text, true);
+        bool first = inner.s[0] == ' ', last = inner.len > 1 && inner.s[inner.len - 1] == ' ';
+        str_addf(out, "%s%.*s%s", first ? "&#32;" : "", (int)(inner.len - first - last), inner.s + first,
+                 last ? "&#32;" : "");
+    }
+    str_add(out, sign);
+}
+
 static void add_list(struct str *out, const char *title, const struct str_list *list)
 {
     if (list->n)
@@ -101,7 +125,7 @@ static void add_table(struct str *out, const struct result_table *t)
         str_add(out, "\n|");
         for (size_t c = 0; c < t->n_columns; c++) {
             str_addc(out, ' ');
-            add_short(out, t->cells.at[r * t->n_columns + c], true);
+            add_styled(out, t->cells.at[r * t->n_columns + c], t->style[c]);
             str_add(out, " |");
         }
     }

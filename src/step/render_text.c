@@ -48,6 +48,20 @@ static const char *shorten(struct arena *a, const char *text)
     return n <= WIDEST_CELL ? s : arena_printf(a, "%.*s…", (int)text_utf8_prefix(s, n, WIDEST_CELL - 1), s);
 }
 
+/* A log knows no bold: what was there, and is there instead, is told apart as in a patch. */
+static const char *cell(struct arena *a, const struct result_table *t, size_t row, size_t column)
+{
+    const char *text = t->cells.at[row * t->n_columns + column];
+    enum cell_style style = t->style[column];
+
+    if (style == CELL_FIXED)
+        return one_line(a, text);
+    text = shorten(a, text);
+    return *text && style == CELL_REMOVED ? arena_printf(a, "- %s", text)
+           : *text && style == CELL_ADDED ? arena_printf(a, "+ %s", text)
+                                          : text;
+}
+
 static void add_table(struct str *out, const struct result_table *t)
 {
     struct arena *a = out->arena;
@@ -57,7 +71,7 @@ static void add_table(struct str *out, const struct result_table *t)
     for (size_t c = 0; c < t->n_columns; c++) {
         widths[c] = width(t->headers[c]);
         for (size_t r = 0; r < shown; r++) {
-            size_t w = width(shorten(a, t->cells.at[r * t->n_columns + c]));
+            size_t w = width(cell(a, t, r, c));
             widths[c] = w > widths[c] ? w : widths[c];
         }
     }
@@ -74,8 +88,7 @@ static void add_table(struct str *out, const struct result_table *t)
     for (size_t r = 0; r < shown; r++) {
         str_add(out, "    ");
         for (size_t c = 0; c < t->n_columns; c++)
-            add_cell(out, shorten(a, t->cells.at[r * t->n_columns + c]), widths[c], t->numeric[c],
-                     c + 1 == t->n_columns);
+            add_cell(out, cell(a, t, r, c), widths[c], t->numeric[c], c + 1 == t->n_columns);
         str_addc(out, '\n');
     }
     if (shown < rows)

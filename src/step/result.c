@@ -155,8 +155,15 @@ struct result_table *result_table(struct result *r, const char *title, const cha
     t->headers = arena_array(r->arena, t->n_columns, sizeof *t->headers);
     for (size_t i = 0; i < t->n_columns; i++) {
         size_t n = strcspn(headers, "|");
-        t->numeric[i] = *headers == '#';
-        t->headers[i] = arena_strndup(r->arena, headers + t->numeric[i], n - t->numeric[i]);
+        bool marked = true;
+        switch (*headers) {
+        case '#': t->numeric[i] = true; break;
+        case '=': t->style[i] = CELL_FIXED; break;
+        case '-': t->style[i] = CELL_REMOVED; break;
+        case '+': t->style[i] = CELL_ADDED; break;
+        default: marked = false;
+        }
+        t->headers[i] = arena_strndup(r->arena, headers + marked, n - marked);
         headers += n + (headers[n] == '|');
     }
     return t;
