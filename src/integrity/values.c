@@ -16,11 +16,12 @@ static size_t unseen(const unsigned char *s, unsigned *code)
         *code = *s;
         return 1;
     }
-    if (s[0] == 0xC2 && (s[1] < 0xA1 || s[1] == 0xAD)) {
+    size_t bytes = text_utf8_sequence((const char *)s);
+    if (bytes == 2 && s[0] == 0xC2 && (s[1] < 0xA1 || s[1] == 0xAD)) {
         *code = s[1];
         return 2;
     }
-    if (text_utf8_sequence((const char *)s) != 3)
+    if (bytes != 3)
         return 0;
     if (s[0] == 0xE2 && (s[1] == 0x80 || s[1] == 0x81)) {
         *code = 0x2000u + (unsigned)(s[1] - 0x80) * 64 + (s[2] & 0x3Fu);

@@ -52,7 +52,7 @@ const struct stage stage_integrity_baseline = {
         "Reads every table once, on one snapshot, and writes a certificate: digests of the values, never the values. integrity-diff compares it with a "
         "database later, here or elsewhere.\n\n"
         "Tables that the role may not read, or whose rows a policy hides, make the verdict inconclusive. Not covered, and listed as such: foreign, "
-        "unlogged and temporary tables, materialized views, and the changelog's own history tables.\n\n"
+        "unlogged and temporary tables, materialized views, and the changelog's own history tables.\n\n" INTEGRITY_MANUAL_THROTTLE
         "The certificate is bound by a SHA-256 root over all of it: a changed or truncated file is refused.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),

@@ -14,6 +14,12 @@ struct integrity_config {
     int strictness, aggregate;
 };
 
+/* A paragraph of both manuals. */
+#define INTEGRITY_MANUAL_THROTTLE                                                                                                                      \
+    "Against a server at work: 'max_active_sessions' and 'max_replication_lag' hold reading back, between slices of at most 64 MB, while others need " \
+    "the server more; the role then needs pg_read_all_stats, and one more connection asks once a second. The snapshot stays open meanwhile and holds " \
+    "back vacuum: 'max_snapshot_age' ends that, inconclusive.\n\n"
+
 #define INTEGRITY_INPUTS(T, c)                                                                                                    \
     {.name = "tables",                                                                                                            \
      .type = IN_LIST,                                                                                                             \

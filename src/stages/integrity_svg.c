@@ -5,6 +5,7 @@
 
 #include "dbstep/files.h"
 #include "dbstep/redact.h"
+#include "dbstep/render.h"
 #include "integrity_common.h"
 
 enum {
@@ -31,26 +32,10 @@ static const char style[] =
 
 static void add_text(struct str *out, const char *text, size_t most)
 {
-    const char *s = redact_text(out->arena, text);
-    size_t n = strlen(s), cut = text_utf8_prefix(s, n, most);
+    const char *safe = redact_text(out->arena, text);
+    size_t n = strlen(safe), cut = text_utf8_prefix(safe, n, most);
 
-    for (size_t i = 0; i < cut;) {
-        size_t bytes = text_utf8_sequence(s + i);
-        unsigned char c = (unsigned char)s[i];
-        if (!bytes || c < 0x20 || c == 0x7F || (bytes == 3 && c == 0xEF && (unsigned char)s[i + 1] == 0xBF))
-            str_add(out, "\xEF\xBF\xBD"); /* not text, or no character of XML */
-        else if (c == '&')
-            str_add(out, "&amp;");
-        else if (c == '<')
-            str_add(out, "&lt;");
-        else if (c == '>')
-            str_add(out, "&gt;");
-        else if (c == '"')
-            str_add(out, "&quot;");
-        else
-            str_addn(out, s + i, bytes);
-        i += bytes ? bytes : 1;
-    }
+    xml_add(out, arena_strndup(out->arena, safe, cut));
     if (cut < n)
         str_add(out, "…");
 }

@@ -1,5 +1,6 @@
 /* What reaches stderr: whole lines, no secrets, nothing that a terminal or a host takes for a command. */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "dbstep/json.h"
@@ -145,12 +146,55 @@ static void test_progress(void **state)
     assert_true(strlen(captured()) < 500);
 }
 
+static void test_a_bar_tells_rate_and_time_left(void **state)
+{
+    (void)state;
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    int slave = open(ptsname(master), O_RDWR | O_NOCTTY), file = dup(2);
+    dup2(slave, 2);
+    log_progress("reading", 0, 1000000, "rows");
+    usleep(1100000);
+    log_progress("reading", 500000, 1000000, "rows");
+    dup2(file, 2);
+    char text[1024];
+    ssize_t n = read(master, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    assert_non_null(strstr(text, "[###############...............] reading: 500,000 of 1,000,000 rows, 50 %, "));
+    assert_non_null(strstr(text, " rows/s, 1."));
+    assert_non_null(strstr(text, " s left, ready about "));
+    close(slave);
+    close(master);
+    close(file);
+    log_progress_done();
+}
+
+static unsigned long long told;
+
+static void sink(void *user, unsigned long long done, unsigned long long total)
+{
+    (void)user;
+    told = done * 1000 + total;
+}
+
+static void test_a_sink_hears_the_last_word(void **state)
+{
+    (void)state;
+    log_progress_sink(sink, NULL);
+    for (unsigned long long i = 0; i <= 9; i++)
+        log_progress("copy", i, 9, "rows");
+    log_progress_done();
+    log_progress_sink(NULL, NULL);
+    assert_int_equal(told, 9009);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, enter, leave)
     const struct CMUnitTest tests[] = {
-        T(test_lines_are_safe),        T(test_blocks_hold_no_commands), T(test_levels),   T(test_json_lines),
-        T(test_secrets_in_every_form), T(test_redaction_rules),         T(test_progress),
+        T(test_lines_are_safe), T(test_blocks_hold_no_commands),        T(test_levels),
+        T(test_json_lines),     T(test_secrets_in_every_form),          T(test_redaction_rules),
+        T(test_progress),       T(test_a_bar_tells_rate_and_time_left), T(test_a_sink_hears_the_last_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,6 +120,20 @@ static void test_markdown_is_escaped(void **state)
     assert_non_null(strstr(page, "\n| a | b |\n| --- | ---: |\n| x\\| \\|y | 1 |\n"));
 }
 
+static void test_styles_of_cells(void **state)
+{
+    (void)state;
+    struct result *r = new_result();
+    struct result_table *t = result_table(r, "T", "=strip|-before|+after|-gone");
+    result_row(r, t, (const char *const[]){"=~+-*?", " a~b", "c*d ", ""});
+    result_row(r, t, (const char *const[]){"a`|b", " ", "x", ""});
+    char *page = render_markdown(&arena, r), *text = render_text(&arena, r);
+    assert_non_null(strstr(page, "| strip | before | after | gone |"));
+    assert_non_null(strstr(page, "| `=~+-*?` | ~~&#32;a\\~b~~ | **c\\*d&#32;** |  |"));
+    assert_non_null(strstr(page, "| a\\`\\|b | ~~&#32;~~ | **x** |  |"));
+    assert_non_null(strstr(text, "=~+-*?  -  a~b  + c*d"));
+}
+
 static void test_xml_is_well_formed(void **state)
 {
     (void)state;
@@ -247,6 +261,7 @@ int main(void)
         cmocka_unit_test_teardown(test_findings_are_counted_by_severity, leave),
         cmocka_unit_test_teardown(test_several_tables_at_once, leave),
         cmocka_unit_test_teardown(test_markdown_is_escaped, leave),
+        cmocka_unit_test_teardown(test_styles_of_cells, leave),
         cmocka_unit_test_teardown(test_xml_is_well_formed, leave),
         cmocka_unit_test_teardown(test_junit_counts, leave),
         cmocka_unit_test_teardown(test_sarif_holds_findings_with_files, leave),
