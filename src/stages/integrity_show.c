@@ -40,7 +40,7 @@ static void strips(struct run *run, const struct integrity_report *r)
     const struct integrity_table *shown[MOST_STRIPS];
     size_t hidden, n = integrity_strips(r, shown, COUNT(shown), &hidden);
 
-    if (!n)
+    if (!n || !differs(shown[0])) /* nothing to be seen; the picture shows it all the same */
         return;
     struct result_table *t = result_table(
         run->result, "Key ranges: = equal, ~ changed, - missing, + extra, * several of these, ? not compared",
