@@ -22,7 +22,7 @@
  *
  * Consistency. One repeatable-read, read-only transaction a database, shared by its connections through an exported snapshot. Two live sides of
  * which one is written meanwhile: a row that differs is looked at on two later pairs of snapshots, some time apart, and reported when it
- * differed in both.
+ * differed in both; when it was written in between, nothing is proven of it.
  *
  * Declared changes (`expected_changes`), one per item; a table is `table` or `schema.table`, names may be double-quoted:
  *   add column T.C | drop column T.C | rename column T.OLD=NEW | change column T.C | add table T | drop table T | rename table OLD=NEW

@@ -146,7 +146,8 @@ static bool found(struct merge *m, int kind, int row_l, int row_r, const uint8_t
     int row = kind == EXTRA ? row_r : row_l;
     static const unsigned bits[] = {INTEGRITY_CELL_CHANGED, INTEGRITY_CELL_MISSING, INTEGRITY_CELL_EXTRA};
 
-    if (!it_recheck_row(p, pg_int(rows, row, 0), bits[kind]))
+    if (!it_recheck_row(p, kind == EXTRA ? NULL : &m->side[0].rows, row_l, kind == MISSING ? NULL : &m->side[1].rows,
+                        row_r, bits[kind]))
         return true;
     if (kind == EXTRA && (p->live & (LIVE_INSERTS | LIVE_ALL))) {
         p->line.inserted += times;

@@ -297,6 +297,12 @@ bool it_live_column(struct it_declared *d, const struct it_table *t, const char 
 bool it_name_matches(const char *pattern, const char *schema, const char *name);
 
 /* ---- pair.c ---- */
+/* A row that differed: its seed, and a hash of what both sides sent of it. */
+struct it_flagged {
+    int64_t seed;
+    uint64_t content;
+};
+
 /* A table on both sides, and what of it is compared. */
 struct it_pair {
     struct it_table *left, *right;
@@ -312,17 +318,19 @@ struct it_pair {
     bool any_expected;
     long long rows_open; /* rows now in chunks that differ and could not be judged */
     bool comparable;
-    long long not_shown;        /* chunks that differ and could not be looked into */
-    long long undecided;        /* chunks in which declared writes may hide others */
+    long long not_shown; /* chunks that differ and could not be looked into */
+    long long
+        undecided; /* chunks in which declared writes may hide others, and rows that were written between two looks */
     struct str_list uncompared; /* "column (reason)" */
     unsigned live;
     struct integrity_table line;
     enum { LOOK_ONLY, LOOK_FIRST, LOOK_SECOND } look;
     struct arena flagged_memory;
-    VEC(int64_t) flagged; /* seeds of rows that differed at the first look, in order */
+    VEC(struct it_flagged) flagged; /* rows that differed at the first look, in the order of the seed */
     size_t flagged_at;
-    bool flagged_beyond;           /* there were more than are kept */
-    long long confirmed;           /* of them, those that differed at the second look too */
+    bool flagged_beyond; /* there were more than are kept */
+    /* Of them, those that differed at the second look too: as at the first; or, written in between, in another way. */
+    long long confirmed, moving;
     bool strip_below, strip_above; /* the strip has a place for keys outside of the bounds */
     int64_t *unequal;
     size_t n_unequal;
@@ -375,8 +383,9 @@ bool it_name_differences(struct it_diff *d, struct it_pair *p);
 struct it_watch;
 /* When both sides are live and one is written: new snapshots, a first look at all that differs, a delay, new snapshots again. */
 bool it_recheck(struct it_diff *d, struct it_watch *watch);
-/* A row that differs: is it to be reported? Called in the order of the seeds; bits are INTEGRITY_CELL_*. */
-bool it_recheck_row(struct it_pair *p, int64_t seed, unsigned bits);
+/* A row that differs: is it to be reported? Called in the order of the seeds; bits are INTEGRITY_CELL_*; rows NULL: not on that side. */
+bool it_recheck_row(struct it_pair *p, const struct pg_rows *left, int l, const struct pg_rows *right, int r,
+                    unsigned bits);
 void it_recheck_tell(struct it_diff *d, struct it_pair *p);
 
 /* ---- strip.c ---- */

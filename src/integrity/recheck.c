@@ -2,7 +2,7 @@
  *
  * Two snapshots of two servers are never of one moment: a row on its way from one to the other differs, and is no difference. So, when one of
  * the sides is seen to be written, the rows of the chunks that differ are compared on new snapshots, and once more after a delay; only a row
- * that differed both times is reported. Rows are told apart by their seed, which is the key or its hash. Where neither side was written, the new
+ * that differed both times is reported. One that was written in between and differs again may be on its way again: nothing is proven of it. Rows are told apart by their seed, which is the key or its hash. Where neither side was written, the new
  * snapshots show what the old ones did, and one look is enough. */
 #include <stdlib.h>
 
@@ -11,27 +11,49 @@
 #include "sql.h"
 #include "watch.h"
 
-enum { MOST_FLAGGED = 500000 };
+enum { MOST_FLAGGED = 250000 };
 
-bool it_recheck_row(struct it_pair *p, int64_t seed, unsigned bits)
+/* FNV-1a: two looks at one row are compared, nobody chooses what is in them. */
+static uint64_t content(uint64_t h, const struct pg_rows *rows, int row)
+{
+    for (int c = 1; rows && c < rows->columns; c++) {
+        h = (h ^ (pg_null(rows, row, c) ? 1u : 2u)) * 0x100000001B3u;
+        for (const char *s = pg_text(rows, row, c); *s; s++)
+            h = (h ^ (unsigned char)*s) * 0x100000001B3u;
+    }
+    return (h ^ 0xFFu) * 0x100000001B3u;
+}
+
+bool it_recheck_row(struct it_pair *p, const struct pg_rows *left, int l, const struct pg_rows *right, int r,
+                    unsigned bits)
 {
     if (p->look == LOOK_ONLY)
         return true;
+    int64_t seed = left ? pg_int(left, l, 0) : pg_int(right, r, 0);
+    uint64_t now = content(content(0xCBF29CE484222325u, left, l), right, r);
     if (p->look == LOOK_FIRST) {
         if (p->flagged.n == MOST_FLAGGED)
             p->flagged_beyond = true;
         else
-            *VEC_PUSH(&p->flagged_memory, &p->flagged) = seed;
+            *VEC_PUSH(&p->flagged_memory, &p->flagged) = (struct it_flagged){seed, now};
         return false;
     }
     /* Both looks go through the rows in the order of the seed. */
-    while (p->flagged_at < p->flagged.n && p->flagged.at[p->flagged_at] < seed)
+    while (p->flagged_at < p->flagged.n && p->flagged.at[p->flagged_at].seed < seed)
         p->flagged_at++;
-    bool known = p->flagged_at < p->flagged.n ? p->flagged.at[p->flagged_at] == seed : p->flagged_beyond;
-    if (!known)
-        return false;
-    if (p->flagged_at < p->flagged.n)
+    if (p->flagged_at < p->flagged.n) {
+        const struct it_flagged *then = &p->flagged.at[p->flagged_at];
+        if (then->seed != seed)
+            return false;
+        if (then->content != now) {
+            p->moving++;
+            it_strip_row(p, seed, INTEGRITY_CELL_UNCOMPARED);
+            return false;
+        }
         p->confirmed++;
+    } else if (!p->flagged_beyond) {
+        return false;
+    }
     it_strip_row(p, seed, bits);
     return true;
 }
@@ -99,7 +121,16 @@ void it_recheck_tell(struct it_diff *d, struct it_pair *p)
 
     if (p->look != LOOK_SECOND)
         return;
-    p->line.transient = (long long)p->flagged.n - p->confirmed;
+    p->line.transient = (long long)p->flagged.n - p->confirmed - p->moving;
+    if (p->moving) {
+        d->report->unproven = true;
+        p->undecided += p->moving;
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "rows-moving", p->left->object,
+                   "%s of %s differed at both looks, %s apart, and %s written in between: neither equal nor different",
+                   text_plural(a, p->moving, "row"), p->left->object, text_duration(a, d->o->recheck_ms),
+                   p->moving == 1 ? "was" : "were")
+            ->hint = "compare when less is written, or declare such rows in 'live_writes'";
+    }
     d->report->rows_transient += p->line.transient;
     if (!p->flagged.n)
         it_uncovered(
@@ -110,7 +141,7 @@ void it_recheck_tell(struct it_diff *d, struct it_pair *p)
         it_uncovered(
             d->cx, d->report,
             "%s: %s differed at first, %lld still did %s later; the others were writes under way and are not reported",
-            p->left->object, text_plural(a, (long long)p->flagged.n, "row"), p->confirmed,
+            p->left->object, text_plural(a, (long long)p->flagged.n, "row"), p->confirmed + p->moving,
             text_duration(a, d->o->recheck_ms));
     if (p->flagged_beyond)
         it_uncovered(

@@ -118,7 +118,8 @@ const struct stage stage_integrity_diff = {
         "A certificate holds no rows. Without a witness, changed rows are named from the row versions of a server of the same lineage (a clone), and "
         "rows that came or went from the digest of the keys; where neither is conclusive, the key range is named.\n\n"
         "Two databases that are written while they are compared, as replication's two ends are, differ in the rows that are on their way. When writes "
-        "are seen, differing rows are looked at twice, 'recheck' apart, on new snapshots; only those that differ both times are findings.\n\n" INTEGRITY_MANUAL_THROTTLE
+        "are seen, differing rows are looked at twice, 'recheck' apart, on new snapshots; only those that differ both times are findings; where one was "
+        "written in between, the verdict is inconclusive.\n\n" INTEGRITY_MANUAL_THROTTLE
         "The log, the summary and integrity.svg show per table in which key ranges the differences lie.\n\n"
         "A table that cannot be read is a finding, the others are compared, and the verdict is inconclusive.",
     .inputs = inputs,
