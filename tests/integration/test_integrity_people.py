@@ -302,3 +302,23 @@ def test_rows_on_their_way_are_no_differences(dbstep, server):
     # nobody writes any more: one look is enough, and is what the verdict rests on
     run = dbstep("integrity-diff", db_url=server.url(b), source_db_url=server.url(a), recheck="1h")
     assert (run.outputs["rows_missing"], run.outputs["rows_changed"], run.outputs["rows_transient"]) == ("1", "1", "0"), run
+
+
+def test_a_table_that_goes_between_two_looks(dbstep_start, server):
+    a, b = server.create_database("people_ga"), "people_gb"
+    server.sql("CREATE TABLE doomed (id int PRIMARY KEY); CREATE TABLE stays (id int PRIMARY KEY); INSERT INTO doomed VALUES (1), (2); INSERT INTO stays VALUES (1), (2)", a)
+    server.create_database(b, template=a)
+    server.sql("DELETE FROM doomed WHERE id = 1; DELETE FROM stays WHERE id = 2", b)
+    writer = server.connect(a)
+    writer.cursor().execute("BEGIN; CREATE TABLE unseen (id int)")  # a transaction that writes is under way
+    server.sql("SELECT pg_current_xact_id()")
+    run = dbstep_start("integrity-diff", db_url=server.url(b), source_db_url=server.url(a), recheck="1s")
+    assert "again after 1.0 s" in line_with(run.stderr, "writes are under way")
+    line_with(run.stderr, "public.stays: reading")
+    server.sql("DROP TABLE doomed", b)
+    run.communicate(timeout=30)
+    writer.close()
+    result = json.load(open(os.path.join(run.folder, "result.json")))
+    found = {(f["code"], f.get("object")) for f in result["findings"]}
+    assert ("rows-missing", "public.stays") in found and found & {("table-vanished", "public.doomed"), ("table-rewritten", "public.doomed")}, result
+    assert run.returncode == 3 and any(u.startswith("public.doomed:") for u in result["uncovered"])
