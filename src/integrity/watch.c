@@ -1,9 +1,9 @@
 /* watch.c - what a run owes to the people around it: how far it is, standing back while the server is busy, and not holding its snapshot for
  * ever; see watch.h.
  *
- * Progress counts rows. What was read is known when a slice has ended; between two of them the rate so far, and before there is
- * one a slow server's, says about how far the slices under way are: called an estimate, and never more than nine tenths of them. What is left is the planner's estimate at first, and what a table's slices had on
- * average as soon as some have ended. */
+ * Progress counts rows. What was read is known when a slice has ended; between two of them the rate so far, and before there is one a slow
+ * server's, says about how far the slices under way are: called an estimate, and never more than nine tenths of them. What is left is the
+ * planner's estimate at first, and what a table's slices had on average as soon as some have ended. */
 #include "watch.h"
 
 #include "dbstep/log.h"
