@@ -148,6 +148,28 @@ static void create_index(struct reader *r, const struct json *n)
     f->concurrently = is(n, "concurrent");
 }
 
+static void hook(struct reader *r, const struct json *relation, const char *what, const char *name)
+{
+    struct sqlparse_fact *f = about(r, SQLPARSE_HOOK_ADDED, SQLPARSE_TABLE, relation);
+    f->part = name;
+    f->detail = what;
+}
+
+static void create_trigger(struct reader *r, const struct json *n)
+{
+    hook(r, json_get(n, "relation"), "trigger", text(r, n, "trigname"));
+}
+
+static void create_rule(struct reader *r, const struct json *n)
+{
+    hook(r, json_get(n, "relation"), "rule", text(r, n, "rulename"));
+}
+
+static void create_policy(struct reader *r, const struct json *n)
+{
+    hook(r, json_get(n, "table"), "policy", text(r, n, "policy_name"));
+}
+
 static void create_schema(struct reader *r, const struct json *n)
 {
     struct sqlparse_fact *f = fact(r, SQLPARSE_RELATION_ADDED, SQLPARSE_NAMESPACE);
@@ -281,10 +303,33 @@ static void set_schema(struct reader *r, const struct json *n)
     f->conditional = is(n, "missing_ok");
 }
 
+/* DROP TRIGGER x ON a.t names a.t.x. */
+static bool drop_hook(struct reader *r, const struct json *n, const char *type)
+{
+    static const char *const types[] = {"OBJECT_TRIGGER", "OBJECT_RULE", "OBJECT_POLICY"};
+    static const char *const names[] = {"trigger", "rule", "policy"};
+    size_t i = 0;
+
+    while (i < COUNT(types) && !text_equal(type, types[i]))
+        i++;
+    if (i == COUNT(types))
+        return false;
+    const struct json *path = json_get(unwrap(json_first(json_get(n, "objects")), "List"), "items");
+    struct sqlparse_fact *f = fact(r, SQLPARSE_HOOK_DROPPED, SQLPARSE_TABLE);
+    for (const struct json *v = json_first(path); v; v = json_next(v)) {
+        f->schema = f->name;
+        f->name = f->part;
+        f->part = string_of(r, v);
+    }
+    f->detail = names[i];
+    f->conditional = is(n, "missing_ok");
+    return true;
+}
+
 static void drop(struct reader *r, const struct json *n)
 {
     enum sqlparse_object object = object_of(json_get_text(n, "removeType", ""));
-    if (object == SQLPARSE_OBJECT_OTHER)
+    if (drop_hook(r, n, json_get_text(n, "removeType", "")) || object == SQLPARSE_OBJECT_OTHER)
         return;
     for (const struct json *v = json_first(json_get(n, "objects")); v; v = json_next(v)) {
         struct sqlparse_fact *f = fact(r, SQLPARSE_RELATION_DROPPED, object);
@@ -440,7 +485,9 @@ static const struct {
     {"CreateExtensionStmt", SQLPARSE_SCHEMA, extension},
     {"AlterExtensionStmt", SQLPARSE_SCHEMA, extension},
     {"DefineStmt", SQLPARSE_SCHEMA, NULL},
-    {"RuleStmt", SQLPARSE_SCHEMA, NULL},
+    {"CreateTrigStmt", SQLPARSE_SCHEMA, create_trigger},
+    {"RuleStmt", SQLPARSE_SCHEMA, create_rule},
+    {"CreatePolicyStmt", SQLPARSE_SCHEMA, create_policy},
     {"CompositeTypeStmt", SQLPARSE_SCHEMA, NULL},
     {"ImportForeignSchemaStmt", SQLPARSE_SCHEMA, NULL},
     {"RefreshMatViewStmt", SQLPARSE_OTHER, NULL},
