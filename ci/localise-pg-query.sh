@@ -16,7 +16,7 @@ fi
 state="$(readlink -f "$archive") $(stat -c '%s %Y' "$archive") $(cksum <"$0")"
 [ ! -e "$dir/pg_query.o" ] || [ "$(cat "$dir/state" 2>/dev/null || true)" != "$state" ] || exit 0
 
-ld -r --unique -o "$dir/pg_query.o.new" --whole-archive "$archive"
+ld -r --unique='.text*' --unique='.rodata*' --unique='.data*' --unique='.bss*' -o "$dir/pg_query.o.new" --whole-archive "$archive"
 objcopy --wildcard --keep-global-symbol='pg_query_*' "$dir/pg_query.o.new"
 mv "$dir/pg_query.o.new" "$dir/pg_query.o"
 echo "$state" >"$dir/state"

@@ -62,8 +62,8 @@ enum sqlparse_fact_kind {
     SQLPARSE_CONSTRAINT_DROPPED,
     SQLPARSE_CONSTRAINT_RENAMED, /* part, to */
     SQLPARSE_CONSTRAINT_VALIDATED,
-    SQLPARSE_INDEX_ADDED,        /* part: the index's name, "" when the server chooses */
-    SQLPARSE_HOOK_ADDED,         /* part: a trigger, rule or policy; detail says which */
+    SQLPARSE_INDEX_ADDED, /* part: the index's name, "" when the server chooses */
+    SQLPARSE_HOOK_ADDED,  /* part: a trigger, rule or policy; detail says which */
     SQLPARSE_HOOK_DROPPED,
     SQLPARSE_PARTITION_ATTACHED, /* to_schema, to: the partition */
     SQLPARSE_PARTITION_DETACHED,

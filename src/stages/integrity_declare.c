@@ -183,16 +183,15 @@ bool integrity_declare(struct run *run, const struct schema_config *schema, cons
     struct changelog log;
     struct between b = {.log = &log};
     long long counted = 0;
-    DEPLOY_AUTO right = NULL;
-    DEPLOY_AUTO left = NULL;
 
     if (!schema_load(run, schema, &log))
         return false;
     bool ok = open_sides(run, schema, source, baseline, &b);
-    right = b.right;
-    left = b.left;
-    struct net net = {.cx = run->cx, .d = right};
-    if (!ok || !read_changelog(run, &b, &net, &counted))
+    struct net net = {.cx = run->cx, .d = b.right};
+    ok = ok && read_changelog(run, &b, &net, &counted);
+    deploy_close(b.right);
+    deploy_close(b.left);
+    if (!ok)
         return false;
     tell(run, &net, expected, derived);
     result_proof(run->result, "%s of %s came between the two sides%s; %s declared from %s",
