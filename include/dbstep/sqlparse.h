@@ -8,8 +8,8 @@
  * What cannot be seen is said, never guessed: `unseen` tells why a statement's effects are not known, or not all of them (code that runs on the
  * server, a syntax error, a syntax newer than the grammar, more than SQLPARSE_MAX bytes).
  *
- * Hostile text is safe. The grammar recurses over the text, so it runs on a thread of its own, whose stack is sized for SQLPARSE_MAX
- * bytes of the deepest nesting; its memory goes with the thread. Memory is bounded by SQLPARSE_MAX, not by the text. One thread calls.
+ * Hostile text is safe. The grammar recurses over the text, so all but short texts are parsed on a thread of its own, whose stack is
+ * sized for SQLPARSE_MAX bytes of the deepest nesting; its memory goes with the thread. Memory is bounded by SQLPARSE_MAX, not by the text. One thread calls.
  */
 #ifndef DBSTEP_SQLPARSE_H
 #define DBSTEP_SQLPARSE_H

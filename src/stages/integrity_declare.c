@@ -72,10 +72,14 @@ static bool read_statement(struct run *run, struct net *net, const struct change
         run->cx->err = own.err;
     for (size_t i = 0; ok && i < list.statements.n; i++) {
         const struct sqlparse_statement *s = &list.statements.at[i];
+        size_t known = net->notes.n, at = s->unseen ? s->unseen_at : s->offset;
         int line, column;
-        size_t at = s->unseen ? s->unseen_at : s->offset;
+        ok = net_statement(net, s);
+        if (net->notes.n == known && !s->unseen) /* counting lines once per statement is quadratic in the file */
+            continue;
         source_locate(&c->map, c->sql, split_source_offset(split, at < st->len ? at : st->len - 1), &line, &column);
-        ok = net_statement(net, s, line);
+        for (; known < net->notes.n; known++)
+            net->notes.at[known].line = line;
         if (s->unseen)
             not_looked_into(run, cs, line, s->verb, s->unseen);
     }

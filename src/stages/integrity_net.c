@@ -143,12 +143,8 @@ static bool note(struct net *n, const char *message, const char *object, const c
     for (size_t i = n->notes.n; i-- > 0 && n->notes.at[i].changeset == n->changeset;)
         if (text_equal(n->notes.at[i].message, message))
             return false;
-    *VEC_PUSH(a, &n->notes) = (struct net_note){.changeset = n->changeset,
-                                                .file = n->file,
-                                                .line = n->line,
-                                                .message = message,
-                                                .object = object,
-                                                .declaration = declaration};
+    *VEC_PUSH(a, &n->notes) = (struct net_note){
+        .changeset = n->changeset, .file = n->file, .message = message, .object = object, .declaration = declaration};
     return true;
 }
 
@@ -331,9 +327,8 @@ void net_changeset(struct net *n, const char *name, const char *file)
     n->path = NULL; /* a deploy sets it anew for each changeset */
 }
 
-bool net_statement(struct net *n, const struct sqlparse_statement *s, int line)
+bool net_statement(struct net *n, const struct sqlparse_statement *s)
 {
-    n->line = line;
     for (size_t i = 0; i < s->facts.n; i++)
         if (!apply(n, &s->facts.at[i]))
             return false;

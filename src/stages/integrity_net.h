@@ -18,7 +18,7 @@ struct net_item {
 struct net_note {
     const char *changeset, *file, *message, *object;
     const char *declaration; /* what to write when it is meant; NULL: there is no such item */
-    int line;
+    int line;                /* of its statement; the caller sets it */
 };
 
 struct net_name {
@@ -34,12 +34,11 @@ struct net {
     VEC(struct net_name) renamed, dropped, found;
     const char *path; /* first schema of a SET search_path of this changeset; NULL: none */
     const char *changeset, *file;
-    int line;
 };
 
 void net_changeset(struct net *n, const char *name, const char *file);
 /* The facts of one statement; nothing of them is kept. */
-bool net_statement(struct net *n, const struct sqlparse_statement *s, int line);
+bool net_statement(struct net *n, const struct sqlparse_statement *s);
 
 /* "add column public.warehouses.city"; with `bare` without the schema. */
 char *net_declaration(struct arena *a, const struct net_item *item, bool bare);
