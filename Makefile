@@ -34,6 +34,8 @@ FUZZERS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 TESTS_C := $(sort $(shell find tests -name '*.c' 2>/dev/null))
 SCRIPTS := .ci/run $(sort $(wildcard ci/*.sh) $(shell find tests manifests -name '*.sh' 2>/dev/null))
 CJSON   := build/dep/cjson/include/cjson/cJSON.c
+# libpg_query with its inner names made local; the same object in every flavour
+PG_QUERY := build/dep/pg_query/pg_query.o
 
 # objects of one flavour (release, debug, fuzz); $(call objects,FLAVOUR,SOURCES)
 objects = $(2:%.c=build/$(1)/%.o) build/$(1)/gen/sql.o build/$(1)/cJSON.o
@@ -91,9 +93,9 @@ RELEASE := $(call objects,release,$(SRCS) $(ABSENT))
 # empty root or never called there. Any other is a new dependency that somebody must look at first.
 NSS_KNOWN := dlopen|gethostbyname|getaddrinfo|getpwuid_r|getpwuid
 
-build/dbstep.debug: $(RELEASE) build/release/sources build/release/link build/dep/pgcommon/libpgcommon_shlib.a
+build/dbstep.debug: $(RELEASE) build/release/sources build/release/link build/dep/pgcommon/libpgcommon_shlib.a $(PG_QUERY)
 	@echo "  LINK   $@"
-	@$(CC) $(CFLAGS_release) $(LDFLAGS_release) $(RELEASE) -Lbuild/dep/pgcommon \
+	@$(CC) $(CFLAGS_release) $(LDFLAGS_release) $(RELEASE) $(PG_QUERY) -Lbuild/dep/pgcommon \
 	  -Wl,--start-group $(STATIC_LIBS) -Wl,--end-group -o $@ >$@.log 2>&1 || { cat $@.log >&2; exit 1; }
 	@! grep -oE "Using '[^']+' in statically linked" $@.log | sort -u | grep -vE "'($(NSS_KNOWN))'" || \
 	  { echo "$@: the functions above need shared libraries at run time; see NSS_KNOWN in the Makefile" >&2; exit 1; }
@@ -102,8 +104,8 @@ build/dbstep.debug: $(RELEASE) build/release/sources build/release/link build/de
 
 debug: build/debug/dbstep ## build build/debug/dbstep: shared libraries, ASan and UBSan
 DEBUG := $(call objects,debug,$(SRCS))
-build/debug/dbstep: $(DEBUG) build/debug/sources build/debug/link
-	@echo "  LINK   $@"; $(CC) $(CFLAGS_debug) -pthread $(DEBUG) $(SHARED_LIBS) -o $@
+build/debug/dbstep: $(DEBUG) build/debug/sources build/debug/link $(PG_QUERY)
+	@echo "  LINK   $@"; $(CC) $(CFLAGS_debug) -pthread $(DEBUG) $(PG_QUERY) $(SHARED_LIBS) -o $@
 
 # One set of rules per flavour. `flags`, `link` and `sources` hold what was used last time: a changed flag recompiles,
 # a removed file links again.
@@ -158,6 +160,8 @@ deps: deps-build deps-check deps-test deps-fuzz ## install the Debian packages f
 
 build/dep/pgcommon/libpgcommon_shlib.a: FORCE | deps-build
 	@ci/fetch-pgcommon.sh $(@D)
+$(PG_QUERY): FORCE | deps-build
+	@CC='$(CC)' ci/localise-pg-query.sh $(@D)
 $(CJSON): ci/fetch-cjson.sh | deps-build
 	@ci/fetch-cjson.sh build/dep/cjson
 
@@ -228,7 +232,7 @@ test-unit: $(UNITS) | deps-test ## unit tests, with ASan and UBSan
 test-integration: build/dbstep | deps-test ## integration tests, on real servers; ARGS goes to pytest
 	@ci/test.sh integration -- $(ARGS)
 
-build/debug/libdbstep.a: $(filter-out build/debug/src/main.o,$(DEBUG)) build/debug/sources
+build/debug/libdbstep.a: $(filter-out build/debug/src/main.o,$(DEBUG)) $(PG_QUERY) build/debug/sources
 	@rm -f $@; ar rcsT $@ $(filter %.o,$^)
 $(TESTS_C:%.c=build/debug/%.o): | deps-test
 # a test may ask for linker options, say to wrap a foreign function, in a line `// link: -Wl,--wrap=PQexec`
@@ -241,7 +245,7 @@ FUZZ := $(call objects,fuzz,$(filter-out src/main.c,$(SRCS)))
 fuzz: $(FUZZERS:tests/fuzz/%.c=build/fuzz/%) ## every fuzz target for FUZZ_SECONDS (60), two at a time
 	@ci/fuzz.sh $(FUZZ_SECONDS) $^
 $(FUZZ) $(FUZZERS:%.c=build/fuzz/%.o): | deps-fuzz
-build/fuzz/libdbstep.a: $(FUZZ) build/fuzz/sources
+build/fuzz/libdbstep.a: $(FUZZ) $(PG_QUERY) build/fuzz/sources
 	@rm -f $@; ar rcsT $@ $(filter %.o,$^)
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libdbstep.a build/fuzz/link
 	@echo "  LINK   $@"

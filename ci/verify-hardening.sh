@@ -22,4 +22,9 @@ has "$dynamic" 'FLAGS_1.*NOW.*PIE' || die "resolves symbols lazily, or is not ma
 ! has "$(readelf -SW "$program")" ' \.symtab ' || die "is not stripped"
 has "$symbols" ' T __stack_chk_fail$' || die "has no stack protector"
 has "$symbols" ' [TtWi] __[a-z]+_chk$' || die "has no fortified calls"
+localised=build/dep/pg_query/pg_query.o
+if [ -e "$localised" ]; then
+    ! grep -qv ' pg_query_' <<<"$(nm -g --defined-only "$localised")" || die "libpg_query shows more than pg_query_*: $localised"
+fi
+! has "$symbols" ' [TDBR] (palloc|pfree|MemoryContextAlloc|raw_parser|base_yyparse|core_yylex)$' || die "libpg_query's inner names are global"
 echo "hardening: ok, $(stat -c %s "$program") bytes"

@@ -81,6 +81,14 @@ static inline void deploy_close_ptr(struct deploy **d)
 const struct plan *deploy_plan(const struct deploy *d);
 const struct ran *deploy_last(const struct deploy *d); /* the newest row; NULL: none */
 
+/* Schema that changesets work in; schema and name of the history table. */
+const char *deploy_default_schema(const struct deploy *d);
+void deploy_history_place(const struct deploy *d, const char **schema, const char **table);
+/* The schema in which a changeset finds a relation that it names without one, as the database stands now; NULL: in none. */
+bool deploy_relation_schema(struct ctx *cx, struct deploy *d, const char *relation, const char **schema);
+/* For each item of the plan: did it run (again) after that time (RFC 3339)? By the server's clock and zone; true for what never ran. */
+bool deploy_ran_after(struct ctx *cx, struct deploy *d, const char *when, bool **after);
+
 /* False with E_CHECKSUM when a changeset that ran was edited. */
 bool deploy_check(struct ctx *cx, const struct deploy *d);
 /* Is there anything to do: to run, to tag, a checksum to bring up to date? */

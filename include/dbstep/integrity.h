@@ -45,6 +45,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "dbstep/ctx.h"
 #include "dbstep/pg_target.h"
@@ -130,6 +131,8 @@ struct integrity_options {
     bool sums; /* aggregate by sum instead of bit_xor, as servers before 14 need */
     /* integrity_diff only */
     const struct str_list *expected_changes, *live_writes;
+    const struct str_list
+        *derived_changes; /* as expected_changes, taken from elsewhere: not to have happened is no more than a note */
     const struct str_list *deployed_transactions; /* transaction ids as text */
     long long max_rows;                           /* differing rows to name */
     long long max_drill_rows;                     /* rows to read again in unequal chunks before it is sampled */
@@ -146,6 +149,22 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
  * one is the witness. Differences are in the report, not an error. A certificate that is damaged or of another format is E_INPUT. */
 bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_target *left,
                     const struct pg_target *right, const struct integrity_options *o, struct integrity_report *report);
+
+/* Is it an item that expected_changes takes? */
+bool integrity_change_known(struct ctx *cx, const char *item);
+
+/* What a certificate's database had in the history of a changelog when it was certified. Which changesets came since is the difference.
+ * recorded is false in certificates of older versions, and for tables of another name than databasechangelog: then only taken_at tells. */
+struct integrity_history {
+    bool recorded;
+    const char *taken_at;
+    long long last_order; /* highest orderexecuted */
+    VEC(uint64_t) rows;
+};
+bool integrity_history_open(struct ctx *cx, const char *certificate, const char *schema, const char *table,
+                            struct integrity_history *out);
+bool integrity_history_has(struct ctx *cx, const struct integrity_history *h, const char *path, const char *id,
+                           const char *author);
 
 enum integrity_verdict integrity_verdict(const struct integrity_report *r);
 

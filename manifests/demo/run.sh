@@ -148,7 +148,6 @@ sql "$production_port" bbq -f "$demo/app/schema.sql" -f "$demo/app/seed.sql"
 
 changelog=changelog
 [ -z "$BREAK" ] || changelog="changelog-broken"
-declared='add column warehouses.city,add column warehouses.state'
 
 # ---- staging: production's data, the change, the proof ---------------------------------------------------------
 
@@ -163,7 +162,7 @@ step deploy-staging schema-deploy db_url="$(url "$staging_port")" search_path="$
   changelog_file=warehouses-city-state.sql || { stop_here deploy-staging; finish 1; }
 
 if ! step diff-staging integrity-diff db_url="$(url "$staging_port")" baseline="$(output baseline certificate_file)" \
-  source_db_url="$(url "$production_port")" expected_changes="$declared"; then
+  source_db_url="$(url "$production_port")" search_path="$demo/$changelog" changelog_file=warehouses-city-state.sql; then
   stop_here diff-staging
   if [ -n "$BREAK" ]; then
     echo "  BREAK=1 worked as meant: the damage was found before production."
@@ -192,7 +191,7 @@ step deploy-production schema-deploy db_url="$(url "$production_port")" search_p
   changelog_file=warehouses-city-state.sql || finish 1
 verdict=0
 step diff-production integrity-diff db_url="$(url "$production_port")" baseline="$(output baseline-production certificate_file)" \
-  expected_changes="$declared" live_writes="$live" \
+  search_path="$demo/$changelog" changelog_file=warehouses-city-state.sql live_writes="$live" \
   deployed_transactions="$(output deploy-production transaction_ids)" || verdict=1
 step test-production data-test db_url="$(url "$production_port")" test_dir="$demo/tests" || verdict=1
 

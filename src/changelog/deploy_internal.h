@@ -17,6 +17,7 @@ struct deploy {
     const char *columns;                   /* "id:259 author:259 …", "" without a table */
     const char *history, *lock, *progress; /* qualified and quoted */
     const char *lock_pkey;
+    const char *history_table; /* its bare name */
     VEC(struct ran) rows;
     long long max_order;
     const char *row_locked_by; /* LOCKEDBY as read with the history; "" when free or not known */

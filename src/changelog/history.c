@@ -62,6 +62,7 @@ bool history_open(struct ctx *cx, struct deploy *d)
     d->client = arena_strdup(a, pg_text(&rows, 0, 6));
     d->schema_exists = pg_bool(&rows, 0, 7);
     d->progress_exists = pg_bool(&rows, 0, 8);
+    d->history_table = table;
     d->history = pg_qualified(cx, d->pg, d->history_schema, table);
     d->lock = pg_qualified(cx, d->pg, d->history_schema, lock);
     d->progress = pg_qualified(cx, d->pg, d->history_schema, progress);

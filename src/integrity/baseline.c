@@ -93,7 +93,7 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
         it_chunks_sort(&wanted[i]->chunks);
         wanted[i]->rows = (long long)it_chunks_rows(&wanted[i]->chunks);
     }
-    if (!it_side_finish(cx, &side, r))
+    if (!it_history_take(cx, &side) || !it_side_finish(cx, &side, r))
         goto done;
     describe(cx, &side, r);
     it_scope_unused(cx, r, o, &side, NULL);

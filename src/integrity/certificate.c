@@ -15,6 +15,8 @@
  *              chunks {id, rows, keys, digests [one per digested name], absent}, digest}]
  *   uncovered [{object, reason}]
  *   objects   [{kind, table, name, definition, state, value (a sequence's last)}]
+ *   histories [{schema, name, last_order, rows}]  of changelogs: 64 bits of SHA-256 over "path\nid\nauthor" in lower case per row, first byte
+ *              highest, as base64 of little-endian numbers; not in certificates of older versions, and then unknown
  *
  * The members of chunks are base64 of little-endian 64-bit numbers, one per chunk in the order of ids; absent, one byte per chunk and digest,
  * only when there is a digest that is NULL. 64-bit numbers elsewhere are strings: engines that re-encode JSON lose integers above 2^53.
@@ -243,6 +245,7 @@ bool it_certificate_write(struct ctx *cx, struct it_side *s, const char *path, c
     }
     json_end_array(&w);
     write_rest(&w, s);
+    it_history_write(&w, cx->arena, s);
     json_end_object(&w);
 
     char hex[HASH_HEX_MAX];

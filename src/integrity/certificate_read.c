@@ -236,6 +236,8 @@ static bool read_body(struct reader *r, const struct json *body)
                                                              .state = text(r, v, "state"),
                                                              .value = number(v, "value", 0),
                                                              .has_value = json_get(v, "value") != NULL};
+    if (!it_history_read(a, body, r->side))
+        return damaged(r->cx, r->path, "a changelog's history is malformed");
     return true;
 }
 

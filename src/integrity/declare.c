@@ -239,3 +239,12 @@ bool it_live_column(struct it_declared *d, const struct it_table *t, const char 
     }
     return live;
 }
+
+bool integrity_change_known(struct ctx *cx, const char *item)
+{
+    struct ctx own = {.arena = cx->arena};
+    struct it_declared declared = {.live = {0}};
+    const char *items[] = {item};
+    const struct str_list list = {.at = items, .n = 1};
+    return it_declared_parse(&own, &list, NULL, &declared);
+}

@@ -479,6 +479,11 @@ bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_tar
     }
     if (!it_declared_parse(cx, o.expected_changes, o.live_writes, &d.declared) || !transactions(&d))
         return false;
+    size_t given = d.declared.changes.n;
+    if (!it_declared_parse(cx, o.derived_changes, NULL, &d.declared))
+        return false;
+    for (size_t i = given; i < d.declared.changes.n; i++)
+        d.declared.changes.at[i].derived = true;
     watch = it_watch_new(cx, &o, report);
     if (!open_sides(&d, certificate, left, right, &o) || !it_watch_side(watch, &d.right, right) ||
         (left && !it_watch_side(watch, certificate ? &d.witness : &d.left, left)))

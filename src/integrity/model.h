@@ -126,6 +126,13 @@ struct it_object {
     bool has_value;
 };
 
+/* A changelog's history, as far as a certificate keeps it; see history.c. */
+struct it_history {
+    const char *schema, *name;
+    long long last_order;
+    VEC(uint64_t) rows;
+};
+
 struct it_probe {
     const char *family, *value;
 };
@@ -149,6 +156,8 @@ struct it_side {
     VEC(struct it_leaf) other;   /* relations without rows of their own to compare: name, and reason in oid */
     const char *root;            /* certificate's root digest */
     struct it_watch_side *watch; /* progress and throttle; may be NULL */
+    VEC(struct it_history) histories;
+    bool histories_known;
 };
 
 /* ---- family.c ---- */
@@ -256,6 +265,13 @@ char *it_chunk_text(struct arena *a, const struct it_geometry *g, const struct s
 bool it_certificate_write(struct ctx *cx, struct it_side *side, const char *path, const char **root);
 bool it_certificate_read(struct ctx *cx, const char *path, struct it_side *side);
 
+/* ---- history.c ---- */
+struct json;
+struct json_writer;
+bool it_history_take(struct ctx *cx, struct it_side *side); /* of a live side, on its snapshot */
+void it_history_write(struct json_writer *w, struct arena *a, const struct it_side *side);
+bool it_history_read(struct arena *a, const struct json *body, struct it_side *side); /* false: malformed */
+
 /* ---- declare.c ---- */
 enum it_change_kind {
     CHANGE_ADD_COLUMN,
@@ -271,7 +287,7 @@ struct it_change {
     const char *text;                    /* as given */
     const char *schema, *table, *column; /* schema "" : any */
     const char *to_schema, *to;          /* renamed to; to_schema "": the same */
-    bool happened;
+    bool happened, derived;
 };
 enum { LIVE_INSERTS = 1, LIVE_DELETES = 2, LIVE_ALL = 4, LIVE_COLUMN = 8 };
 struct it_live {

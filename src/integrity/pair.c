@@ -516,8 +516,9 @@ void it_declared_unused(struct it_diff *d)
     for (size_t i = 0; i < d->declared.changes.n; i++) {
         const struct it_change *c = &d->declared.changes.at[i];
         if (!happened(&d->declared, c))
-            it_finding(d->cx, d->report, INTEGRITY_WARNING, "declared-change-missing", c->table,
-                       "declared, but it did not happen: %s", c->text)
+            it_finding(d->cx, d->report, c->derived ? INTEGRITY_NOTE : INTEGRITY_WARNING, "declared-change-missing",
+                       c->table, "declared%s, but it did not happen: %s", c->derived ? " by the changelog" : "",
+                       c->text)
                 ->hint = "was the change deployed here, and is the name right?";
     }
     for (size_t i = 0; i < d->declared.live.n; i++) {

@@ -1,10 +1,12 @@
 /* integrity_diff.c - stage integrity-diff: is it the same data, and if not, where? */
 #include "dbstep/log.h"
 #include "integrity_common.h"
+#include "integrity_declare.h"
 
 struct config {
     struct integrity_config c;
     struct pg_target source;
+    struct schema_config changelog;
     const char *baseline;
     struct str_list expected_changes, live_writes, deployed_transactions;
     long long max_rows, max_drill_rows, recheck;
@@ -42,6 +44,7 @@ static const struct input_spec inputs[] = {
     {IN_FIELD(struct config, recheck), .type = IN_DURATION, .def = "2s", .min = 0, .max = 3600000,
      .doc =
          "Between two databases that are written meanwhile: look at differing rows again after so long, and report those that still differ; 0 for one look"},
+    INTEGRITY_CHANGELOG_INPUTS(struct config, changelog),
     INTEGRITY_INPUTS(struct config, c),
 };
 
@@ -90,6 +93,14 @@ static bool run_diff(struct run *run, const void *config)
     o.show_values = c->show_values;
     o.hash_keys = c->hash_keys;
     o.recheck_ms = c->recheck;
+    struct str_list derived = {0};
+    if (c->changelog.changelog_file && (c->baseline || source)) {
+        struct schema_config changelog = c->changelog;
+        changelog.db = c->c.db;
+        if (!integrity_declare(run, &changelog, c->baseline ? NULL : s, c->baseline, &c->expected_changes, &derived))
+            return false;
+        o.derived_changes = &derived;
+    }
     if (!integrity_diff(run->cx, c->baseline, source ? s : NULL, &c->c.db, &o, &r))
         return false;
     integrity_to_result(run, &r);
@@ -112,6 +123,10 @@ const struct stage stage_integrity_diff = {
     .manual =
         "With 'source_db_url' two databases are compared; with 'baseline' a database and a certificate; with both, the source is the certificate's "
         "witness: its rows name the differences wherever its digest of them still equals the certificate's.\n\n"
+        "With 'changelog_file' the changesets that came in between are read: those in the database's history and not in the source's, or not in "
+        "what the certificate recorded of it, and those that are still pending. What they add (tables, columns, named constraints and indexes) counts as "
+        "declared, and the result lists it under \"Declared by the changelog\". What they drop, rename, retype or write does not: a note says what to "
+        "declare if it is meant. SQL that cannot be looked into, such as DO blocks, is listed as not covered.\n\n"
         "Everything that differs is a finding unless it is declared in 'expected_changes'. What the application writes meanwhile is declared in "
         "'live_writes'; those columns and rows are not compared, and the result lists them as not covered. Added columns leave the old ones' digests "
         "alone.\n\n"

@@ -37,7 +37,7 @@ static bool check(struct ctx *cx, const struct schema_config *c)
     return true;
 }
 
-bool schema_open(struct run *run, const struct schema_config *c, struct changelog *log, struct deploy **d)
+bool schema_load(struct run *run, const struct schema_config *c, struct changelog *log)
 {
     struct ctx *cx = run->cx;
     struct env *env = ARENA_NEW(cx->arena, struct env);
@@ -49,6 +49,15 @@ bool schema_open(struct run *run, const struct schema_config *c, struct changelo
                                       .environment_user = env,
                                       .contexts = c->contexts,
                                       .labels = c->labels};
+    long long started = clock_ms();
+    if (!check(cx, c) || !changelog_load(cx, &source, log))
+        return false;
+    result_timing(run->result, "read the changelog", clock_ms() - started);
+    return true;
+}
+
+bool schema_connect(struct run *run, const struct schema_config *c, const struct changelog *log, struct deploy **d)
+{
     struct deploy_options options = {.split = (enum split_mode)c->split,
                                      .contexts = c->contexts,
                                      .labels = c->labels,
@@ -65,14 +74,15 @@ bool schema_open(struct run *run, const struct schema_config *c, struct changelo
                                      .lock_table = c->database_changelog_lock_table_name,
                                      .liquibase_version = c->liquibase_version};
     long long started = clock_ms();
-    if (!check(cx, c) || !changelog_load(cx, &source, log))
-        return false;
-    result_timing(run->result, "read the changelog", clock_ms() - started);
-    started = clock_ms();
-    if (!deploy_open(cx, &c->db, &options, log, d))
+    if (!deploy_open(run->cx, &c->db, &options, log, d))
         return false;
     result_timing(run->result, "connect and read the history", clock_ms() - started);
     return true;
+}
+
+bool schema_open(struct run *run, const struct schema_config *c, struct changelog *log, struct deploy **d)
+{
+    return schema_load(run, c, log) && schema_connect(run, c, log, d);
 }
 
 bool schema_write_sql(struct run *run, const char *name, const char *sql)

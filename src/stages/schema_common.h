@@ -43,6 +43,9 @@ struct schema_config {
      .def = "databasechangeloglock", .doc = "Name of the lock table"}
 /* clang-format on */
 
+/* The two halves of schema_open(). */
+bool schema_load(struct run *run, const struct schema_config *c, struct changelog *log);
+bool schema_connect(struct run *run, const struct schema_config *c, const struct changelog *log, struct deploy **d);
 /* Reads the changelog, connects, reads the history and makes the plan. */
 bool schema_open(struct run *run, const struct schema_config *c, struct changelog *log, struct deploy **d);
 /* Writes SQL into output_dir without secrets and sets the output sql_file. */
