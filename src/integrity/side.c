@@ -146,7 +146,7 @@ bool it_side_finish(struct ctx *cx, struct it_side *side, struct integrity_repor
     side->lsn_end = arena_strdup(cx->arena, pg_text(&rows, 0, 1));
     side->quiescent = text_equal(side->snapshot, side->end_snapshot) && nothing_in_progress(side->snapshot);
     if (side->quiescent)
-        side->quiescence = "proven: no transaction that writes was under way at the start or began until the end";
+        side->quiescence = "proven: no transaction that wrote came to its end while the rows were read";
     else if (side->id.in_recovery && text_equal(side->lsn_start, side->lsn_end))
         side->quiescence = "proven: the standby replayed nothing meanwhile", side->quiescent = true;
     else
