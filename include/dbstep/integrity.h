@@ -20,6 +20,15 @@
  * Sides. The left is a certificate, or a live database; the right is a live database. A certificate may have a witness: the database it was taken
  * from. Its rows are believed only where its digest of the chunk, recomputed now, still equals the certificate's.
  *
+ * Sketch. A certificate holds no rows, so of a row that changed or went it shows the chunk only. With a sketch (a part of the certificate, of
+ * a size that is asked for) the keys of such rows come out, up to as many as its size allows; every one is checked against the right side, and a
+ * wrong one comes with probability 2^-64. It is a second reading, which takes two to three times as long as the pass, and longer with more than
+ * some thousand cells; the comparison does it for tables that differ. It is over the rows' values in all columns but those that the baseline is told are to change,
+ * to go or to be live: when another one is not compared, or declared to change, it names nothing. Of a key that is no integer and is gone, the
+ * hash is shown.
+ *
+ * Size. A certificate takes 11 bytes for each chunk and digest; one that would be larger than allowed joins neighbouring chunks until it is not.
+ *
  * Consistency. One repeatable-read, read-only transaction a database, shared by its connections through an exported snapshot. Two live sides of
  * which one is written meanwhile: a row that differs is looked at on two later pairs of snapshots, some time apart, and reported when it
  * differed in both; when it was written in between, nothing is proven of it.
@@ -129,10 +138,14 @@ struct integrity_options {
     long long max_snapshot_age_ms; /* an older snapshot is given up: E_INCONCLUSIVE; 0: no limit */
     const struct str_list *tables, *exclude_tables;
     bool sums; /* aggregate by sum instead of bit_xor, as servers before 14 need */
-    /* integrity_diff only */
+    /* integrity_baseline only */
+    long long sketch_bytes;      /* of the certificate, for sketches; 0: none */
+    long long certificate_bytes; /* at most; 0: no limit */
+    /* for integrity_diff; integrity_baseline leaves columns named in them out of its sketches */
     const struct str_list *expected_changes, *live_writes;
     const struct str_list
         *derived_changes; /* as expected_changes, taken from elsewhere: not to have happened is no more than a note */
+    /* integrity_diff only */
     const struct str_list *deployed_transactions; /* transaction ids as text */
     long long max_rows;                           /* differing rows to name */
     long long max_drill_rows;                     /* rows to read again in unequal chunks before it is sampled */

@@ -57,6 +57,59 @@ static void own_pass(struct ctx *cx, struct it_side *side, struct it_table *t, s
     }
 }
 
+/* Whatever is expected of a column hides what else happens to a row, unless the sketch leaves it out. */
+static struct it_sketch_job sketch_job(struct it_declared *d, const struct it_pass *p, struct it_table *t)
+{
+    struct it_sketch_job j = it_sketch_start(p);
+
+    for (size_t c = 0; c < p->columns.n; c++) {
+        const char *name = p->columns.at[c].name;
+        if (it_declared_find(d, CHANGE_DROP_COLUMN, t, name) || it_declared_find(d, CHANGE_COLUMN, t, name) ||
+            it_live_column(d, t, name))
+            continue;
+        it_sketch_column(&j, &p->columns.at[c], c);
+        *VEC_PUSH(p->cx->arena, &t->sketched) = name;
+    }
+    return j;
+}
+
+/* The sketches, now that the tables' rows are counted. */
+static bool take_sketches(struct ctx *cx, struct it_side *side, const struct integrity_options *o,
+                          const struct it_pass *passes, struct it_table *const *tables, size_t n,
+                          struct integrity_report *r)
+{
+    struct it_declared declared = {.live = {.n = 0}};
+    struct it_sketch_job *jobs = arena_array(cx->arena, n, sizeof *jobs);
+    size_t *cells = arena_array(cx->arena, n, sizeof *cells), sketched = 0, without = 0;
+
+    if (!o->sketch_bytes)
+        return true;
+    if (!it_declared_parse(cx, o->expected_changes, o->live_writes, &declared))
+        return false;
+    it_sketch_share(cx->arena, tables, n, o->sketch_bytes, cells);
+    for (size_t i = 0; i < n; i++) {
+        jobs[i] = sketch_job(&declared, &passes[i], tables[i]);
+        if (cells[i])
+            it_sketch_queue(&jobs[i], cells[i], o->slice_bytes);
+    }
+    if (!it_sketch_run(cx, side))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (tables[i]->skip || !tables[i]->rows)
+            continue;
+        tables[i]->sketch = jobs[i].sketch;
+        *(cells[i] ? &sketched : &without) += 1;
+    }
+    if (sketched)
+        it_proof(cx, r,
+                 "a sketch of %s lets integrity-diff name rows that changed or went, although the old ones are gone",
+                 text_plural(cx->arena, (long long)sketched, "table"));
+    if (without)
+        it_uncovered(cx, r, "no sketch of %s: they have no key, or the input 'sketch' leaves them no room",
+                     text_plural(cx->arena, (long long)without, "table"));
+    return true;
+}
+
 bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct integrity_options *options,
                         const char *path, struct integrity_report *r)
 {
@@ -70,6 +123,11 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
 
     if (!it_side_open(cx, &side, db, "database", o) || !it_watch_side(watch, &side, db))
         goto done;
+    if (o->sketch_bytes && !it_sketch_possible(&side)) {
+        fail(cx, E_INPUT, "a sketch takes PostgreSQL 14 or newer, and the database runs %s", side.id.server_version);
+        err_hint(cx, "leave the input 'sketch' out");
+        goto done;
+    }
     o->sums = o->sums || it_side_needs_sums(&side);
     wanted = arena_array(cx->arena, side.tables.n, sizeof *wanted);
     for (size_t i = 0; i < side.tables.n; i++)
@@ -93,7 +151,9 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
         it_chunks_sort(&wanted[i]->chunks);
         wanted[i]->rows = (long long)it_chunks_rows(&wanted[i]->chunks);
     }
-    if (!it_history_take(cx, &side) || !it_side_finish(cx, &side, r))
+    if (!take_sketches(cx, &side, o, passes, wanted, n, r) || !it_history_take(cx, &side) ||
+        !it_side_finish(cx, &side, r) ||
+        (o->certificate_bytes && !it_certificate_bound(cx, &side, o->certificate_bytes, r)))
         goto done;
     describe(cx, &side, r);
     it_scope_unused(cx, r, o, &side, NULL);

@@ -12,7 +12,8 @@
  *              key [names], columns [{name, type, base, typmod, not_null, generated, identity, family}],
  *              leaves [{schema, name, oid, bytes, filenode}],
  *              geometry {kind, shift, lo, hi, mask, sums}, digested [names],
- *              chunks {id, rows, keys, digests [one per digested name], absent}, digest}]
+ *              chunks {id, rows, keys, digests [one per digested name], absent},
+ *              sketch {subtables, cells (of each), columns [names], rows, seeds, hashes, checks}, absent when there is none; see sketch.h, sketch.c, digest}]
  *   uncovered [{object, reason}]
  *   objects   [{kind, table, name, definition, state, value (a sequence's last)}]
  *   histories [{schema, name, last_order, rows}]  of changelogs: 64 bits of SHA-256 over "path\nid\nauthor" in lower case per row, first byte
@@ -20,7 +21,9 @@
  *
  * The members of chunks are base64 of little-endian 64-bit numbers, one per chunk in the order of ids; absent, one byte per chunk and digest,
  * only when there is a digest that is NULL. 64-bit numbers elsewhere are strings: engines that re-encode JSON lose integers above 2^53.
- * A table's digest is the SHA-256 of its geometry, names and chunk arrays, as they stand in the file, each ended by a newline. */
+ * The members of sketch are arrays of the same form, one number per cell, sub-table after sub-table.
+ * A table's digest is the SHA-256 of its geometry, names and chunk arrays, as they stand in the file, each ended by a newline. The sketch has no
+ * part in it, so that equal rows have equal digests with and without one; the root covers all. */
 #include <string.h>
 
 #include "dbstep/base64.h"
@@ -153,6 +156,7 @@ static void write_table(struct json_writer *w, struct arena *a, const struct it_
         put(&out, NULL, t->digested.at[i]);
     json_end_array(w);
     write_chunks(&out, &t->chunks);
+    it_sketch_write(w, a, &t->sketch, &t->sketched);
     hash_finish_hex(out.digest, hex);
     json_string(w, "digest", hex);
     json_end_object(w);
@@ -221,9 +225,10 @@ static void write_rest(struct json_writer *w, const struct it_side *s)
     json_end_array(w);
 }
 
-bool it_certificate_write(struct ctx *cx, struct it_side *s, const char *path, const char **root)
+/* The file's text, and its root. */
+static struct str render(struct it_side *s, struct arena *a, char hex[HASH_HEX_MAX])
 {
-    struct str file = str_new(cx->arena);
+    struct str file = str_new(a);
     str_add(&file, "{\"certificate\":");
     size_t from = file.len;
     struct json_writer w = json_writer(&file);
@@ -245,12 +250,27 @@ bool it_certificate_write(struct ctx *cx, struct it_side *s, const char *path, c
     }
     json_end_array(&w);
     write_rest(&w, s);
-    it_history_write(&w, cx->arena, s);
+    it_history_write(&w, a, s);
     json_end_object(&w);
 
-    char hex[HASH_HEX_MAX];
     hash_hex(HASH_SHA256, file.s + from, file.len - from, hex);
     str_addf(&file, ",\"root\":\"%s\"}\n", hex);
+    return file;
+}
+
+size_t it_certificate_size(struct ctx *cx, struct it_side *s)
+{
+    struct arena_mark mark = arena_mark(cx->arena);
+    char hex[HASH_HEX_MAX];
+    size_t n = render(s, cx->arena, hex).len;
+    arena_reset(cx->arena, mark);
+    return n;
+}
+
+bool it_certificate_write(struct ctx *cx, struct it_side *s, const char *path, const char **root)
+{
+    char hex[HASH_HEX_MAX];
+    struct str file = render(s, cx->arena, hex);
     *root = arena_strdup(cx->arena, hex);
     return file_write_durable(cx, path, file.s, file.len);
 }

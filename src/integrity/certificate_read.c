@@ -165,6 +165,10 @@ static bool read_table(struct reader *r, const struct json *v)
                                                     .oid = text(r, l, "oid"),
                                                     .bytes = number(l, "bytes", 0),
                                                     .filenode = number(l, "filenode", 0)};
+    if (!it_sketch_read(a, json_get(v, "sketch"), &t->sketch))
+        return damaged(r->cx, r->path, "a sketch is malformed");
+    if (t->sketch.cells && !read_names(r, json_get(json_get(v, "sketch"), "columns"), &t->sketched))
+        return false;
     return read_chunks(r, json_get(v, "chunks"), t);
 }
 

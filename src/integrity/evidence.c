@@ -8,6 +8,8 @@
  * snapshot does not include. The changed rows are among those; if there is one, it is that one. In another database of the same lineage (a
  * clone) that is likely, and said to be: it could have differed before.
  *
+ * A sketch in the certificate (recover.c) comes first; where it explains a chunk, nothing of this is needed.
+ *
  * What stays open is named as a range of keys, with the columns that differ. */
 #include <stdlib.h>
 #include <string.h>
@@ -451,18 +453,30 @@ static bool subtract_inserts(struct it_diff *d, struct it_pair *p)
 
 bool it_evidence(struct it_diff *d, struct it_pair *p)
 {
-    struct tally t = {.extra = 0};
+    struct it_recovered known = {.n = 0};
 
     if (p->live & LIVE_ALL)
         return true;
-    if (!subtract_inserts(d, p))
+    if (!subtract_inserts(d, p) || !it_recover(d, p, &known))
         return false;
-    for (size_t i = 0; i < p->n_unequal; i++) {
+    if (p->right->skip)
+        return true;
+    struct tally t = {.extra = known.extra,
+                      .missing = known.missing,
+                      .changed = known.changed,
+                      .extra_at = known.extra_at,
+                      .missing_at = known.missing_at,
+                      .changed_at = known.changed_at,
+                      .uncertain = known.uncertain};
+    for (size_t i = 0, looked = 0; i < p->n_unequal; i++) {
         struct look k = {.d = d, .p = p, .id = p->unequal[i]};
         const char *where = it_chunk_text(d->cx->arena, &p->left->geometry, &p->left->key, k.id);
         k.before = it_chunks_find(&p->left->chunks, k.id);
         k.now = it_chunks_find(&p->right_pass.chunks, k.id);
         k.delta = (long long)(k.now ? k.now->rows : 0) - (long long)(k.before ? k.before->rows : 0);
+        const struct it_recovered_chunk *named = it_recovered_find(&known, k.id);
+        if (named && named->explained)
+            continue;
         if (!k.before || !k.now) { /* all of it came, or went */
             bool tolerated = p->live & (k.now ? LIVE_INSERTS : LIVE_DELETES);
             long long rows = k.now ? k.delta : -k.delta;
@@ -476,7 +490,12 @@ bool it_evidence(struct it_diff *d, struct it_pair *p)
             }
             continue;
         }
-        if (p->left->geometry.kind == KEY_NONE || i >= CHUNKS_LOOKED_INTO) {
+        if (named) { /* other rows of it came or went as well */
+            k.delta -= named->delta;
+            unsolved(&k, &t, differing_columns(&k));
+            continue;
+        }
+        if (p->left->geometry.kind == KEY_NONE || looked++ >= CHUNKS_LOOKED_INTO) {
             unsolved(&k, &t, p->left->geometry.kind == KEY_NONE ? "" : differing_columns(&k));
             continue;
         }

@@ -5,8 +5,10 @@
 #include <stdint.h>
 
 #include "dbstep/integrity.h"
+#include "dbstep/json.h"
 #include "dbstep/pg.h"
 #include "dbstep/pg_pool.h"
+#include "sketch.h"
 
 /* ---- hash families: how a value becomes 64 bits. Types of one family have equal digests for equal values. ---- */
 
@@ -108,6 +110,8 @@ struct it_table {
     struct str_list digested; /* columns whose digests are in chunks, in order; strong adds "row:1", "row:2" */
     bool strong;
     struct it_chunks chunks;
+    struct it_sketch sketch;
+    struct str_list sketched; /* the columns it is over, in the order of digested */
     long long rows;
     const char *skip;      /* reason why it is not compared, NULL: it is */
     const char *skip_code; /* finding's code when the skip is one, else NULL */
@@ -261,9 +265,36 @@ const char *it_pass_seed(const struct it_pass *p);
 bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e);
 char *it_chunk_text(struct arena *a, const struct it_geometry *g, const struct str_list *key, int64_t id);
 
+/* ---- sketch.c ---- */
+/* The sketch of one table of one live side. */
+struct it_sketch_job {
+    struct it_pass pass; /* table, families, and the columns it is over */
+    size_t *map;         /* for each of these: its index among the certificate's digests */
+    const char *where;   /* of rows t, or "" */
+    struct it_sketch sketch;
+};
+bool it_sketch_possible(const struct it_side *side); /* else the server is too old */
+/* A job over the same table, to which columns are added. */
+struct it_sketch_job it_sketch_start(const struct it_pass *pass);
+void it_sketch_column(struct it_sketch_job *j, const struct it_column *c, size_t digest);
+void it_sketch_queue(struct it_sketch_job *j, size_t cells, long long slice_bytes);
+bool it_sketch_run(struct ctx *cx, struct it_side *side); /* what is queued */
+/* SQL: the hash of a row's values, over the row source. */
+void it_sketch_hash_sql(struct str *sql, const struct it_sketch_job *j);
+/* it_check_fn; user: a struct pg */
+bool it_sketch_checks(struct ctx *cx, void *user, const struct it_item *items, size_t n, uint64_t *checks);
+/* How many cells a sub-table of each table's sketch has when all sketches together take at most so many bytes of a certificate. */
+void it_sketch_share(struct arena *a, struct it_table *const *tables, size_t n, long long bytes, size_t *cells);
+void it_sketch_write(struct json_writer *w, struct arena *a, const struct it_sketch *s,
+                     const struct str_list *columns);                            /* nothing when there is none */
+bool it_sketch_read(struct arena *a, const struct json *v, struct it_sketch *s); /* false: malformed; v NULL: none */
+
 /* ---- certificate.c, certificate_read.c ---- */
 bool it_certificate_write(struct ctx *cx, struct it_side *side, const char *path, const char **root);
 bool it_certificate_read(struct ctx *cx, const char *path, struct it_side *side);
+/* Joins neighbouring chunks until the certificate has at most so many bytes; fails when even the coarsest chunks are too many. */
+bool it_certificate_bound(struct ctx *cx, struct it_side *side, long long bytes, struct integrity_report *r);
+size_t it_certificate_size(struct ctx *cx, struct it_side *side);
 
 /* ---- history.c ---- */
 struct json;
@@ -382,6 +413,21 @@ bool it_drill(struct it_diff *d, struct it_pair *p, struct it_pass *left);
 bool it_drill_multiset(struct it_diff *d, struct it_pair *p, struct it_pass *left);
 /* Without the left's rows: what the certificate alone, and the right side's row versions, can tell. */
 bool it_evidence(struct it_diff *d, struct it_pair *p);
+/* The rows that a certificate's sketch names, chunk by chunk. */
+struct it_recovered_chunk {
+    int64_t id;
+    bool explained;  /* they are the whole difference of its count and keys, and nothing more is known to differ */
+    long long delta; /* what they add to the count */
+};
+struct it_recovered {
+    struct it_recovered_chunk *at; /* by id */
+    size_t n;
+    long long extra, missing, changed;
+    const char *extra_at, *missing_at, *changed_at; /* the first of each */
+    bool uncertain;                                 /* more than these may differ in their chunks */
+};
+bool it_recover(struct it_diff *d, struct it_pair *p, struct it_recovered *out);
+const struct it_recovered_chunk *it_recovered_find(const struct it_recovered *r, int64_t id);
 /* Can the witness still show the certificate's rows? Keeps the chunks it vouches for in `pass`. */
 bool it_witness(struct it_diff *d, struct it_pair *p, struct it_pass *pass);
 /* Adds a named row to the report, unless the cap is reached, and counts it. */

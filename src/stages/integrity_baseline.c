@@ -5,6 +5,8 @@
 struct config {
     struct integrity_config c;
     const char *certificate;
+    long long sketch, certificate_max_size;
+    struct str_list expected_changes, live_writes;
 };
 
 static const struct input_spec inputs[] = {
@@ -18,6 +20,17 @@ static const struct input_spec inputs[] = {
      .offset = offsetof(struct config, c.strictness),
      .doc =
          "exact: all that a dump would show; semantic: SQL equality of numbers; strong: exact, and SHA-256 of whole rows"},
+    {IN_FIELD(struct config, sketch), .type = IN_SIZE, .def = "0", .min = 0, .max = 1LL << 30,
+     .doc =
+         "Bytes of the certificate for a sketch, from which integrity-diff names rows that changed or went, about 9000 for each 1MB; 0 for none"},
+    {IN_FIELD(struct config, expected_changes), .type = IN_LIST,
+     .doc =
+         "As for integrity-diff; columns that are to change or be dropped are left out of the sketch, so that it can tell what else happens to their rows"},
+    {IN_FIELD(struct config, live_writes), .type = IN_LIST,
+     .doc = "As for integrity-diff; columns (T.C) that are written meanwhile are left out of the sketch"},
+    {IN_FIELD(struct config, certificate_max_size), .type = IN_SIZE, .flags = IN_ADVANCED, .def = "0", .min = 0,
+     .max = 1LL << 40,
+     .doc = "Largest size of the certificate: key ranges are made coarser until it fits; 0 for no limit"},
     INTEGRITY_INPUTS(struct config, c),
 };
 
@@ -34,6 +47,10 @@ static bool run_baseline(struct run *run, const void *config)
     const char *path = c->certificate ? c->certificate : path_join(run->cx->arena, run->output_dir, "certificate.json");
 
     integrity_fill_options(&c->c, &o);
+    o.sketch_bytes = c->sketch;
+    o.expected_changes = &c->expected_changes;
+    o.live_writes = &c->live_writes;
+    o.certificate_bytes = c->certificate_max_size;
     if (!integrity_baseline(run->cx, &c->c.db, &o, path, &r))
         return false;
     integrity_to_result(run, &r);
@@ -52,7 +69,9 @@ const struct stage stage_integrity_baseline = {
         "Reads every table once, on one snapshot, and writes a certificate: digests of the values, never the values. integrity-diff compares it with a "
         "database later, here or elsewhere.\n\n"
         "Tables that the role may not read, or whose rows a policy hides, make the verdict inconclusive. Not covered, and listed as such: foreign, "
-        "unlogged and temporary tables, materialized views, and the changelog's own history tables.\n\n" INTEGRITY_MANUAL_THROTTLE
+        "unlogged and temporary tables, materialized views, and the changelog's own history tables.\n\n"
+        "A certificate holds no rows. With 'sketch' it holds enough to name rows that are changed or deleted later, up to about 9000 changed ones for "
+        "each megabyte, or twice as many that came or went. It takes a second reading of the tables, and PostgreSQL 14.\n\n" INTEGRITY_MANUAL_THROTTLE
         "The certificate is bound by a SHA-256 root over all of it: a changed or truncated file is refused.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),

@@ -131,7 +131,8 @@ const struct stage stage_integrity_diff = {
         "'live_writes'; those columns and rows are not compared, and the result lists them as not covered. Added columns leave the old ones' digests "
         "alone.\n\n"
         "A certificate holds no rows. Without a witness, changed rows are named from the row versions of a server of the same lineage (a clone), and "
-        "rows that came or went from the digest of the keys; where neither is conclusive, the key range is named.\n\n"
+        "rows that came or went from the digest of the keys; where neither is conclusive, the key range is named. With a sketch in the certificate "
+        "('sketch' of integrity-baseline) the keys of changed and deleted rows are named from it, anywhere, as long as all columns that it is over are compared.\n\n"
         "Two databases that are written while they are compared, as replication's two ends are, differ in the rows that are on their way. When writes "
         "are seen, differing rows are looked at twice, 'recheck' apart, on new snapshots; only those that differ both times are findings; where one was "
         "written in between, the verdict is inconclusive.\n\n" INTEGRITY_MANUAL_THROTTLE

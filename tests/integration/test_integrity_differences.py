@@ -219,12 +219,13 @@ def test_1600_columns_and_strange_names(dbstep, server, tmp_path):
                    "INSERT INTO widebag (x, c7) VALUES (1, 1), (1, 1)", d)
         server.sql("""CREATE SCHEMA "S.x y"; CREATE TABLE "S.x y"."T""q.ü" ("K ""1" text PRIMARY KEY, "sel ect" int, dropped int, "{v}" text);
                       ALTER TABLE "S.x y"."T""q.ü" DROP COLUMN dropped; INSERT INTO "S.x y"."T""q.ü" SELECT 'ß' || i, i, 'x' FROM generate_series(1, 100) i""", d)
-    assert dbstep("integrity-baseline", db_url=server.url(a), certificate=tmp_path / "c.json").status == 0
+    assert dbstep("integrity-baseline", db_url=server.url(a), certificate=tmp_path / "c.json", sketch="100KB").status == 0
     assert dbstep("integrity-diff", db_url=server.url(b), baseline=tmp_path / "c.json").status == 0
     server.sql("""UPDATE wide SET c1598 = 3 WHERE id = 2; UPDATE widebag SET c1598 = 1 WHERE ctid = '(0,1)'; UPDATE "S.x y"."T""q.ü" SET "{v}" = 'y' WHERE "sel ect" = 3""", b)
-    run = dbstep("integrity-diff", db_url=server.url(b), source_db_url=server.url(a))
-    assert {(r["table"], r["difference"], r["key"], r["columns"]) for r in named(run) if "widebag" not in r["table"]} == \
-        {("public.wide", "changed", "2", "c1598"), ('S.x y.T"q.ü', "changed", "ß3", "{v}")}, run
+    for inputs in ({"baseline": tmp_path / "c.json"}, {"source_db_url": server.url(a)}):
+        run = dbstep("integrity-diff", db_url=server.url(b), **inputs)
+        assert {(r["table"], r["difference"], r["key"], r["columns"]) for r in named(run) if "widebag" not in r["table"]} == \
+            {("public.wide", "changed", "2", "c1598"), ('S.x y.T"q.ü', "changed", "ß3", "{v}")}, run
     assert lines(run)["widebag"]["missing"] == lines(run)["widebag"]["extra"] == "1"
 
 

@@ -356,6 +356,8 @@ def test_slices_of_a_large_heap_equal_one_pass(dbstep, server, shop, tmp_path):
     slow_table(server, a)
     digests = set()
     for n, size in ((1, "64GB"), (3, "8MB"), (2, "16MB")):
-        assert dbstep("integrity-baseline", db_url=server.url(a), certificate=tmp_path / "s.json", connections=n, slice_size=size).status == 0
-        digests.add(tuple(t["digest"] for t in json.loads((tmp_path / "s.json").read_text())["certificate"]["tables"]))
+        assert dbstep("integrity-baseline", db_url=server.url(a), certificate=tmp_path / "s.json", connections=n, slice_size=size, sketch="64KB").status == 0
+        tables = json.loads((tmp_path / "s.json").read_text())["certificate"]["tables"]
+        assert all("sketch" in t for t in tables)
+        digests.add(tuple(t["digest"] + json.dumps(t["sketch"]) for t in tables))
     assert len(digests) == 1
