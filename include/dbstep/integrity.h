@@ -137,8 +137,10 @@ struct integrity_options {
     long long max_active_sessions, max_replication_lag;
     long long max_snapshot_age_ms; /* an older snapshot is given up: E_INCONCLUSIVE; 0: no limit */
     const struct str_list *tables, *exclude_tables;
-    bool sums; /* aggregate by sum instead of bit_xor, as servers before 14 need */
+    bool sums;            /* aggregate by sum instead of bit_xor, as servers before 14 need */
+    const char *snapshot; /* an exported snapshot to read on; NULL: a new one */
     /* integrity_baseline only */
+    const char *geometry_from;   /* a certificate whose chunks and strictness are taken over; may be NULL */
     long long sketch_bytes;      /* of the certificate, for sketches; 0: none */
     long long certificate_bytes; /* at most; 0: no limit */
     /* for integrity_diff; integrity_baseline leaves columns named in them out of its sketches */
@@ -178,6 +180,53 @@ bool integrity_history_open(struct ctx *cx, const char *certificate, const char 
                             struct integrity_history *out);
 bool integrity_history_has(struct ctx *cx, const struct integrity_history *h, const char *path, const char *id,
                            const char *author);
+
+/* ---- fan-out: one comparison by many processes ----
+ *
+ * A plan cuts both sides' heaps into slices of pages, without scanning a large table; each slice is read by a process of its own, against one database,
+ * into a part file; merging adds the parts up and compares. A part can be read again by itself; the last one written counts.
+ *
+ * Consistency. The parts of a side must show one moment of its data, or the verdict is inconclusive and says so. Either the plan's process holds
+ * its snapshot (`hold_ms`) and every part was read on it; or every part's own snapshot lists the same transactions (on a standby: the same log
+ * position) since one start of the server, so that nothing was committed between them: writers stopped, or a clone that nobody writes. */
+struct integrity_plan {
+    const char *id; /* SHA-256 root of the file */
+    size_t slices, source_slices, tables;
+    long long pages, largest;               /* in all, and of the largest slice */
+    const char *snapshot, *source_snapshot; /* exported and held; "": not held */
+};
+
+/* Writes the plan of comparing `right` with a certificate or a live left side in about `slices` slices; with neither, of certifying it. Then, with hold_ms, keeps both snapshots open
+ * until that time, the deadline or SIGTERM, which is no failure. */
+bool integrity_plan_make(struct ctx *cx, const char *certificate, const struct pg_target *left,
+                         const struct pg_target *right, const struct integrity_options *o, long long slices,
+                         const char *path, long long hold_ms, struct integrity_plan *out);
+bool integrity_plan_load(struct ctx *cx, const char *path, const struct integrity_options *o,
+                         struct integrity_plan *out);
+/* Reads one slice (decimal) of a plan into a part file; connects to the side that it is of. What is compared is said by the plan, how it is read by
+ * `o`. Another database, or tables rewritten since: E_INPUT, E_INCONCLUSIVE. */
+bool integrity_slice(struct ctx *cx, const char *plan, const char *slice, const struct pg_target *left,
+                     const struct pg_target *right, const struct integrity_options *o, const char *path,
+                     struct integrity_report *report);
+/* Joins parts (files, or folders searched for them one level deep) and compares. A part that is damaged, doubled or of another plan is E_INPUT, a
+ * missing one E_INCONCLUSIVE. `certificate` is needed when the plan was made with it. With the databases given rows are named, wherever those still
+ * show what the parts are of; left and right may be NULL. A plan that certifies has its certificate written to `out`: report->certificate_file. */
+bool integrity_merge(struct ctx *cx, const char *plan, const struct str_list *parts, const char *certificate,
+                     const struct pg_target *left, const struct pg_target *right, const struct integrity_options *o,
+                     const char *out, struct integrity_report *report);
+/* As integrity_baseline(), and in the same manner as the next. */
+bool integrity_baseline_resumable(struct ctx *cx, const char *folder, const struct pg_target *db,
+                                  const struct integrity_options *o, const char *path, struct integrity_report *report);
+/* As integrity_diff(), slice by slice, with plan and parts in a folder: when it was interrupted, the next run reads only what is missing, if the
+ * databases provably show what they showed; else it begins anew, and says so. */
+bool integrity_diff_resumable(struct ctx *cx, const char *folder, const char *certificate, const struct pg_target *left,
+                              const struct pg_target *right, const struct integrity_options *o,
+                              struct integrity_report *report);
+
+/* Two certificates, without a database: chunks that differ are named as key ranges with their columns, for a certificate holds no rows. Both must
+ * be of one strictness, encoding and way of hashing (else E_INCONCLUSIVE); tables of unlike geometry are findings. */
+bool integrity_compare(struct ctx *cx, const char *earlier, const char *later, const struct integrity_options *o,
+                       struct integrity_report *report);
 
 enum integrity_verdict integrity_verdict(const struct integrity_report *r);
 

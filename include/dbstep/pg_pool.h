@@ -32,6 +32,8 @@ static inline void pg_pool_close_ptr(struct pg_pool **p)
 /* The first connection, idle whenever no pg_pool_* call is under way: for catalogue queries on the same snapshot. */
 struct pg *pg_pool_first(struct pg_pool *pool);
 int pg_pool_size(const struct pg_pool *pool);
+/* The shared snapshot's name, for SET TRANSACTION SNAPSHOT elsewhere while this pool is open; "" without one. */
+const char *pg_pool_snapshot(const struct pg_pool *pool);
 
 /* What a job brought. failed: `err` holds the reason, and the job's rows are empty; a job may fail without ending the run
  * (a missing privilege on one table); return false to end it with that error. On a failure inside a snapshot

@@ -43,7 +43,7 @@ static void describe(struct ctx *cx, struct it_side *side, struct integrity_repo
 static void own_pass(struct ctx *cx, struct it_side *side, struct it_table *t, struct it_pass *p)
 {
     *p = (struct it_pass){.cx = cx, .side = side, .table = t, .geometry = &t->geometry, .strong = t->strong};
-    p->bounded = t->geometry.kind == KEY_RANGE; /* the bounds are its own */
+    p->bounded = t->geometry.kind == KEY_RANGE && !t->geometry_given; /* the bounds are its own */
     for (size_t k = 0; k < t->key.n; k++)
         *VEC_PUSH(cx->arena, &p->keys) = *it_column_find(t, t->key.at[k]);
     for (size_t c = 0; c < t->columns.n; c++) {
@@ -110,17 +110,70 @@ static bool take_sketches(struct ctx *cx, struct it_side *side, const struct int
     return true;
 }
 
+void it_geometry_take_over(struct it_side *side, const struct it_side *from)
+{
+    for (size_t i = 0; i < from->tables.n; i++) {
+        const struct it_table *old = &from->tables.at[i];
+        struct it_table *t = old->skip ? NULL : it_table_find(side, old->schema, old->name);
+        bool same = t && !t->skip && t->key.n == old->key.n && (old->geometry.sums || !it_side_needs_sums(side));
+        for (size_t k = 0; same && k < old->key.n; k++) {
+            const struct it_column *now = it_column_find(t, t->key.at[k]), *was = it_column_find(old, old->key.at[k]);
+            same = text_equal(now->name, was->name) &&
+                   it_family_accepts(old->geometry.kind == KEY_RANGE ? FAM_INT8 : was->family, now);
+        }
+        if (!same)
+            continue;
+        t->geometry = old->geometry;
+        t->geometry_given = true;
+        for (size_t c = 0; c < t->columns.n; c++) {
+            const struct it_column *was = it_column_find(old, t->columns.at[c].name);
+            if (was && it_family_accepts(was->family, &t->columns.at[c]) &&
+                (was->family != FAM_NUMERIC || was->typmod == t->columns.at[c].typmod))
+                t->columns.at[c].family = was->family;
+        }
+    }
+}
+
+bool it_certify(struct ctx *cx, struct it_side *side, const struct integrity_options *o, const char *path,
+                struct integrity_report *r)
+{
+    if (o->certificate_bytes && !it_certificate_bound(cx, side, o->certificate_bytes, r))
+        return false;
+    describe(cx, side, r);
+    it_scope_unused(cx, r, o, side, NULL);
+    if (!r->tables_compared) {
+        r->unproven = true;
+        it_finding(cx, r, INTEGRITY_WARNING, "nothing-certified", NULL, "no table was certified: the database has %zu",
+                   side->tables.n)
+            ->hint =
+            "is it the right database, may the role see its tables, and do 'tables' and 'exclude_tables' leave any?";
+    }
+    r->quiescent = side->quiescent;
+    if (!it_certificate_write(cx, side, path, &r->root_digest))
+        return false;
+    r->certificate_file = path;
+    it_proof(cx, r, "%lld rows of %lld tables (%lld columns) are certified on one snapshot, in %lld chunks",
+             r->rows_compared, r->tables_compared, r->columns_compared, r->chunks_compared);
+    it_proof(cx, r, "the certificate's root is SHA-256 %s", r->root_digest);
+    return true;
+}
+
 bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct integrity_options *options,
                         const char *path, struct integrity_report *r)
 {
     struct integrity_options own = *options, *o = &own;
-    struct it_side side = {0};
+    struct it_side side = {0}, from = {0};
     struct it_watch *watch = it_watch_new(cx, o, r);
     struct it_table **wanted = NULL;
     struct it_pass *passes = NULL;
     size_t n = 0;
     bool ok = false;
 
+    if (o->geometry_from) {
+        if (!it_certificate_read(cx, o->geometry_from, &from))
+            goto done;
+        o->strictness = from.strictness;
+    }
     if (!it_side_open(cx, &side, db, "database", o) || !it_watch_side(watch, &side, db))
         goto done;
     if (o->sketch_bytes && !it_sketch_possible(&side)) {
@@ -129,6 +182,7 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
         goto done;
     }
     o->sums = o->sums || it_side_needs_sums(&side);
+    it_geometry_take_over(&side, &from);
     wanted = arena_array(cx->arena, side.tables.n, sizeof *wanted);
     for (size_t i = 0; i < side.tables.n; i++)
         if (!side.tables.at[i].skip)
@@ -152,26 +206,9 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
         wanted[i]->rows = (long long)it_chunks_rows(&wanted[i]->chunks);
     }
     if (!take_sketches(cx, &side, o, passes, wanted, n, r) || !it_history_take(cx, &side) ||
-        !it_side_finish(cx, &side, r) ||
-        (o->certificate_bytes && !it_certificate_bound(cx, &side, o->certificate_bytes, r)))
+        !it_side_finish(cx, &side, r))
         goto done;
-    describe(cx, &side, r);
-    it_scope_unused(cx, r, o, &side, NULL);
-    if (!r->tables_compared) {
-        r->unproven = true;
-        it_finding(cx, r, INTEGRITY_WARNING, "nothing-certified", NULL, "no table was certified: the database has %zu",
-                   side.tables.n)
-            ->hint =
-            "is it the right database, may the role see its tables, and do 'tables' and 'exclude_tables' leave any?";
-    }
-    r->quiescent = side.quiescent;
-    if (!it_certificate_write(cx, &side, path, &r->root_digest))
-        goto done;
-    r->certificate_file = path;
-    it_proof(cx, r, "%lld rows of %lld tables (%lld columns) are certified on one snapshot, in %lld chunks",
-             r->rows_compared, r->tables_compared, r->columns_compared, r->chunks_compared);
-    it_proof(cx, r, "the certificate's root is SHA-256 %s", r->root_digest);
-    ok = true;
+    ok = it_certify(cx, &side, o, path, r);
 done:
     it_watch_end(watch, ok);
     pg_pool_close(side.pool);

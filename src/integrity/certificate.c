@@ -87,6 +87,13 @@ static void write_chunks(struct table_writer *out, const struct it_chunks *c)
     json_end_object(out->w);
 }
 
+void it_chunks_write(struct json_writer *w, struct arena *a, const struct it_chunks *c)
+{
+    struct table_writer out = {.w = w, .digest = hash_start(HASH_SHA256), .arena = a};
+    write_chunks(&out, c);
+    hash_discard(out.digest);
+}
+
 static void write_columns(struct json_writer *w, const struct it_table *t)
 {
     json_array(w, "columns");
@@ -106,7 +113,7 @@ static void write_columns(struct json_writer *w, const struct it_table *t)
     json_end_array(w);
 }
 
-static void write_leaves(struct json_writer *w, const struct it_table *t)
+static void write_leaves(struct json_writer *w, const struct it_table *t, bool describe)
 {
     json_array(w, "leaves");
     for (size_t i = 0; i < t->leaves.n; i++) {
@@ -117,12 +124,28 @@ static void write_leaves(struct json_writer *w, const struct it_table *t)
         json_string(w, "oid", l->oid);
         json_int64_string(w, "bytes", l->bytes);
         json_int64_string(w, "filenode", l->filenode);
+        if (describe) {
+            json_bool(w, "foreign", l->foreign);
+            json_bool(w, "readable", l->readable);
+        }
         json_end_object(w);
     }
     json_end_array(w);
 }
 
-static void write_table(struct json_writer *w, struct arena *a, const struct it_table *t)
+/* Of a side in a plan: what pairing and reading ask of a table beside what a certificate says. */
+static void write_description(struct json_writer *w, const struct it_table *t)
+{
+    json_string(w, "persistence", t->persistence);
+    json_bool(w, "readable", t->readable);
+    json_bool(w, "row_security", t->row_security);
+    json_bool(w, "has_children", t->has_children);
+    json_string(w, "skip", t->skip);
+    json_string(w, "skip_code", t->skip_code);
+    json_string(w, "skip_message", t->skip_message);
+}
+
+static void write_table(struct json_writer *w, struct arena *a, const struct it_table *t, bool describe, bool digested)
 {
     struct table_writer out = {.w = w, .digest = hash_start(HASH_SHA256), .arena = a};
     char hex[HASH_HEX_MAX];
@@ -142,7 +165,7 @@ static void write_table(struct json_writer *w, struct arena *a, const struct it_
         put(&out, NULL, t->key.at[i]);
     json_end_array(w);
     write_columns(w, t);
-    write_leaves(w, t);
+    write_leaves(w, t, describe);
     json_object(w, "geometry");
     put(&out, "kind", kinds[t->geometry.kind]);
     put_int(&out, "shift", t->geometry.shift);
@@ -152,17 +175,22 @@ static void write_table(struct json_writer *w, struct arena *a, const struct it_
     put_int(&out, "sums", t->geometry.sums);
     json_end_object(w);
     json_array(w, "digested");
-    for (size_t i = 0; i < t->digested.n; i++)
+    for (size_t i = 0; digested && i < t->digested.n; i++)
         put(&out, NULL, t->digested.at[i]);
     json_end_array(w);
-    write_chunks(&out, &t->chunks);
-    it_sketch_write(w, a, &t->sketch, &t->sketched);
+    if (describe) {
+        write_description(w, t);
+    } else {
+        write_chunks(&out, &t->chunks);
+        it_sketch_write(w, a, &t->sketch, &t->sketched);
+    }
     hash_finish_hex(out.digest, hex);
-    json_string(w, "digest", hex);
+    if (!describe)
+        json_string(w, "digest", hex);
     json_end_object(w);
 }
 
-static void write_server(struct json_writer *w, const struct it_side *s)
+void it_server_write(struct json_writer *w, const struct it_side *s)
 {
     json_object(w, "server");
     json_string(w, "system_identifier", s->id.system_identifier);
@@ -194,10 +222,10 @@ static void write_server(struct json_writer *w, const struct it_side *s)
     json_end_array(w);
 }
 
-static void write_rest(struct json_writer *w, const struct it_side *s)
+static void write_rest(struct json_writer *w, const struct it_side *s, bool describe)
 {
     json_array(w, "uncovered");
-    for (size_t i = 0; i < s->tables.n; i++) {
+    for (size_t i = 0; !describe && i < s->tables.n; i++) {
         const struct it_table *t = &s->tables.at[i];
         if (!t->skip)
             continue;
@@ -225,31 +253,60 @@ static void write_rest(struct json_writer *w, const struct it_side *s)
     json_end_array(w);
 }
 
+void it_side_write(struct json_writer *w, const char *key, const struct it_side *s)
+{
+    json_object(w, key);
+    json_string(w, "role", s->role);
+    json_bool(w, "live", s->live);
+    json_string(w, "started_at", s->started_at ? s->started_at : "");
+    json_string(w, "exported_snapshot", s->exported ? s->exported : "");
+    json_string(w, "taken_at", s->taken_at);
+    json_string(w, "strictness", it_level_name(s->strictness));
+    json_string(w, "quiescence", s->quiescence ? s->quiescence : "");
+    it_server_write(w, s);
+    json_array(w, "tables");
+    for (size_t i = 0; i < s->tables.n; i++) {
+        struct arena scratch = {0};
+        write_table(w, &scratch, &s->tables.at[i], true, !s->live); /* a live side's digests follow from pairing */
+        arena_free(&scratch);
+    }
+    json_end_array(w);
+    write_rest(w, s, true);
+    struct arena scratch = {0};
+    it_history_write(w, &scratch, s);
+    arena_free(&scratch);
+    json_end_object(w);
+}
+
+const char *it_level_name(enum integrity_strictness s)
+{
+    return levels[s];
+}
+
 /* The file's text, and its root. */
 static struct str render(struct it_side *s, struct arena *a, char hex[HASH_HEX_MAX])
 {
     struct str file = str_new(a);
-    str_add(&file, "{\"certificate\":");
-    size_t from = file.len;
+    size_t from = it_sealed_begin(&file, "certificate");
     struct json_writer w = json_writer(&file);
     json_object(&w, NULL);
     json_int(&w, "version", INTEGRITY_CERTIFICATE_VERSION);
     json_string(&w, "tool", "dbstep");
     json_string(&w, "taken_at", s->taken_at);
     json_string(&w, "strictness", levels[s->strictness]);
-    json_string(&w, "digest_family", "postgres-extended-2");
+    json_string(&w, "digest_family", IT_DIGEST_FAMILY);
     json_string(&w, "quiescence", s->quiescence);
-    write_server(&w, s);
+    it_server_write(&w, s);
     json_array(&w, "tables");
     for (size_t i = 0; i < s->tables.n; i++) {
         if (s->tables.at[i].skip)
             continue;
         struct arena scratch = {0};
-        write_table(&w, &scratch, &s->tables.at[i]);
+        write_table(&w, &scratch, &s->tables.at[i], false, true);
         arena_free(&scratch);
     }
     json_end_array(&w);
-    write_rest(&w, s);
+    write_rest(&w, s, false);
     it_history_write(&w, a, s);
     json_end_object(&w);
 

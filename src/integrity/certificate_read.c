@@ -2,25 +2,19 @@
 #include <string.h>
 
 #include "dbstep/base64.h"
-#include "dbstep/files.h"
-#include "dbstep/hash.h"
 #include "dbstep/json.h"
 #include "model.h"
-
-static const char head[] = "{\"certificate\":", tail[] = ",\"root\":\"";
-enum { ROOT_HEX = 64 };
 
 struct reader {
     struct ctx *cx;
     const char *path;
     struct it_side *side;
+    bool described; /* a side of a plan: no chunks, but all that pairing asks of a table */
 };
 
 static bool damaged(struct ctx *cx, const char *path, const char *why)
 {
-    fail(cx, E_INPUT, "certificate %s is not valid: %s", path, why);
-    err_hint(cx, "take it again with integrity-baseline, or fetch the file again; it must not be edited or re-encoded");
-    return false;
+    return it_sealed_damaged(cx, "certificate", path, why);
 }
 
 static const char *text(struct reader *r, const struct json *o, const char *key)
@@ -53,7 +47,7 @@ static uint64_t word(const unsigned char *p, size_t i)
     return v;
 }
 
-static bool read_chunks(struct reader *r, const struct json *chunks, struct it_table *t)
+static bool read_chunks(struct reader *r, const struct json *chunks, struct it_chunks *out, size_t expected)
 {
     const struct json *ids = json_get(chunks, "id"), *digests = json_get(chunks, "digests"),
                       *absent_text = json_get(chunks, "absent");
@@ -66,31 +60,36 @@ static bool read_chunks(struct reader *r, const struct json *chunks, struct it_t
     size_t n = len / 8;
     for (const struct json *d = json_first(digests); d; d = json_next(d))
         columns++;
-    size_t expected = (t->geometry.kind == KEY_NONE ? 0 : t->digested.n) + (t->strong ? 2 : 0);
     if (columns != expected)
         return damaged(r->cx, r->path, "the number of digests differs from the number of columns");
     if (!words(r, json_get(chunks, "rows"), len, &rows) || !words(r, json_get(chunks, "keys"), len, &keys))
         return false;
     if (absent_text && !text_empty(json_text(absent_text)) && !words(r, absent_text, n * columns, &absent))
         return false;
-    it_chunks_init(&t->chunks, r->cx->arena, columns, n);
+    it_chunks_init(out, r->cx->arena, columns, n);
     for (size_t i = 0; i < n; i++) {
-        struct it_chunk *k = it_chunks_get(&t->chunks, (int64_t)word(id_bytes, i));
+        struct it_chunk *k = it_chunks_get(out, (int64_t)word(id_bytes, i));
         k->rows = word(rows, i);
         k->keys = word(keys, i);
     }
-    if (t->chunks.n != n)
+    if (out->n != n)
         return damaged(r->cx, r->path, "a chunk is listed twice");
     size_t d = 0;
     for (const struct json *v = json_first(digests); v; v = json_next(v), d++) {
         if (!words(r, v, len, &column))
             return false;
         for (size_t i = 0; i < n; i++) {
-            t->chunks.digest[i * columns + d] = word(column, i);
-            t->chunks.absent[i * columns + d] = absent ? absent[i * columns + d] : 0;
+            out->digest[i * columns + d] = word(column, i);
+            out->absent[i * columns + d] = absent ? absent[i * columns + d] : 0;
         }
     }
     return true;
+}
+
+bool it_chunks_read(struct ctx *cx, const char *path, const struct json *chunks, struct it_chunks *out, size_t columns)
+{
+    struct reader r = {.cx = cx, .path = path};
+    return read_chunks(&r, chunks, out, columns);
 }
 
 static bool read_names(struct reader *r, const struct json *list, struct str_list *out)
@@ -117,6 +116,30 @@ static bool read_columns(struct reader *r, const struct json *list, struct it_ta
         c->family = it_family_find(json_get_text(v, "family", ""));
         if (c->family == FAM_NONE)
             return damaged(r->cx, r->path, "it names a digest that this version does not know");
+    }
+    return true;
+}
+
+static const char *text_or_null(struct reader *r, const struct json *o, const char *key)
+{
+    const struct json *v = json_get(o, key);
+    return v && json_is_string(v) ? text(r, o, key) : NULL;
+}
+
+static bool read_description(struct reader *r, const struct json *v, struct it_table *t)
+{
+    size_t i = 0;
+
+    t->persistence = text(r, v, "persistence");
+    t->readable = json_is_true(json_get(v, "readable"));
+    t->row_security = json_is_true(json_get(v, "row_security"));
+    t->has_children = json_is_true(json_get(v, "has_children"));
+    t->skip = text_or_null(r, v, "skip");
+    t->skip_code = text_or_null(r, v, "skip_code");
+    t->skip_message = text_or_null(r, v, "skip_message");
+    for (const struct json *l = json_first(json_get(v, "leaves")); l; l = json_next(l), i++) {
+        t->leaves.at[i].foreign = json_is_true(json_get(l, "foreign"));
+        t->leaves.at[i].readable = json_is_true(json_get(l, "readable"));
     }
     return true;
 }
@@ -157,7 +180,7 @@ static bool read_table(struct reader *r, const struct json *v)
     for (size_t i = 0; i < t->key.n + t->digested.n; i++)
         if (!it_column_find(t, i < t->key.n ? t->key.at[i] : t->digested.at[i - t->key.n]))
             return damaged(r->cx, r->path, "it digests a column that it does not describe");
-    if ((t->geometry.kind == KEY_NONE) != (t->key.n == 0))
+    if (!r->described && (t->geometry.kind == KEY_NONE) != (t->key.n == 0))
         return damaged(r->cx, r->path, "a table's key and geometry disagree");
     for (const struct json *l = json_first(json_get(v, "leaves")); l; l = json_next(l))
         *VEC_PUSH(a, &t->leaves) = (struct it_leaf){.schema = text(r, l, "schema"),
@@ -165,11 +188,14 @@ static bool read_table(struct reader *r, const struct json *v)
                                                     .oid = text(r, l, "oid"),
                                                     .bytes = number(l, "bytes", 0),
                                                     .filenode = number(l, "filenode", 0)};
+    if (r->described)
+        return read_description(r, v, t);
     if (!it_sketch_read(a, json_get(v, "sketch"), &t->sketch))
         return damaged(r->cx, r->path, "a sketch is malformed");
     if (t->sketch.cells && !read_names(r, json_get(json_get(v, "sketch"), "columns"), &t->sketched))
         return false;
-    return read_chunks(r, json_get(v, "chunks"), t);
+    return read_chunks(r, json_get(v, "chunks"), &t->chunks,
+                       (t->geometry.kind == KEY_NONE ? 0 : t->digested.n) + (t->strong ? 2 : 0));
 }
 
 static void read_server(struct reader *r, const struct json *body)
@@ -198,18 +224,10 @@ static void read_server(struct reader *r, const struct json *body)
                                                      : INTEGRITY_EXACT;
 }
 
-static bool read_body(struct reader *r, const struct json *body)
+static bool read_side(struct reader *r, const struct json *body)
 {
     struct arena *a = r->cx->arena;
-    long long version = number(body, "version", -1);
 
-    if (version != INTEGRITY_CERTIFICATE_VERSION ||
-        !text_equal(json_get_text(body, "digest_family", ""), "postgres-extended-2")) {
-        fail(r->cx, E_INPUT, "certificate %s has format %lld, and this version reads %d", r->path, version,
-             INTEGRITY_CERTIFICATE_VERSION);
-        err_hint(r->cx, "compare with the version of dbstep that wrote it");
-        return false;
-    }
     read_server(r, body);
     for (const struct json *v = json_first(json_get(body, "probes")); v; v = json_next(v))
         *VEC_PUSH(a, &r->side->probes) =
@@ -245,27 +263,42 @@ static bool read_body(struct reader *r, const struct json *body)
     return true;
 }
 
+static bool read_body(struct reader *r, const struct json *body)
+{
+    long long version = number(body, "version", -1);
+
+    if (version != INTEGRITY_CERTIFICATE_VERSION ||
+        !text_equal(json_get_text(body, "digest_family", ""), IT_DIGEST_FAMILY)) {
+        fail(r->cx, E_INPUT, "certificate %s has format %lld, and this version reads %d", r->path, version,
+             INTEGRITY_CERTIFICATE_VERSION);
+        err_hint(r->cx, "compare with the version of dbstep that wrote it");
+        return false;
+    }
+    return read_side(r, body);
+}
+
+bool it_side_read(struct ctx *cx, const char *path, const struct json *body, struct it_side *side)
+{
+    struct reader r = {.cx = cx, .path = path, .side = side, .described = true};
+
+    if (!read_side(&r, body))
+        return false;
+    side->role = text(&r, body, "role");
+    side->live = json_is_true(json_get(body, "live"));
+    side->started_at = text(&r, body, "started_at");
+    side->id.superuser = json_is_true(json_get(json_get(body, "server"), "superuser"));
+    side->bypass_rls = json_is_true(json_get(json_get(body, "server"), "bypass_rls"));
+    side->exported = text(&r, body, "exported_snapshot");
+    return true;
+}
+
 bool it_certificate_read(struct ctx *cx, const char *path, struct it_side *side)
 {
     struct reader r = {.cx = cx, .path = path, .side = side};
-    char *content, hex[HASH_HEX_MAX];
-    size_t len, ends = sizeof tail - 1 + ROOT_HEX + 3; /* ,"root":"HEX"}\n */
+    struct json_doc *doc = NULL;
 
-    if (!file_read(cx, path, 0, &content, &len))
+    if (!it_sealed_read(cx, path, "certificate", &doc, &side->root))
         return false;
-    if (len < sizeof head - 1 + ends || memcmp(content, head, sizeof head - 1) != 0)
-        return damaged(cx, path, "it does not begin like one");
-    const char *body = content + sizeof head - 1, *end = content + len - ends;
-    if (memcmp(end, tail, sizeof tail - 1) != 0 || memcmp(end + sizeof tail - 1 + ROOT_HEX, "\"}\n", 3) != 0)
-        return damaged(cx, path, "it is cut short, or something was added");
-    hash_hex(HASH_SHA256, body, (size_t)(end - body), hex);
-    if (memcmp(hex, end + sizeof tail - 1, ROOT_HEX) != 0)
-        return damaged(cx, path, "its content does not match its root digest");
-    side->root = arena_strdup(cx->arena, hex);
-
-    struct json_doc *doc = json_parse(body, (size_t)(end - body), NULL);
-    if (!doc)
-        return damaged(cx, path, "its body is not JSON");
     bool ok = read_body(&r, json_root(doc));
     json_free(doc);
     return ok;

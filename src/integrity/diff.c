@@ -35,7 +35,7 @@ bool it_chunk_equal(const struct it_pair *p, const struct it_chunks *l, const st
     return equal;
 }
 
-static void compare_pair(struct it_diff *d, struct it_pair *p)
+void it_compare_pair(struct it_diff *d, struct it_pair *p)
 {
     const struct it_chunks *l = d->left.live ? &p->left_pass.chunks : &p->left->chunks, *r = &p->right_pass.chunks;
     VEC(int64_t) unequal = {.n = 0};
@@ -187,7 +187,7 @@ bool it_name_differences(struct it_diff *d, struct it_pair *p)
 
 /* ---- the run ---- */
 
-static bool same_hashes(struct it_diff *d, const struct it_side *l, const struct it_side *r)
+bool it_same_hashes(struct it_diff *d, const struct it_side *l, const struct it_side *r)
 {
     for (size_t i = 0; i < l->probes.n; i++)
         for (size_t k = 0; k < r->probes.n; k++)
@@ -202,7 +202,7 @@ static bool same_hashes(struct it_diff *d, const struct it_side *l, const struct
     return true;
 }
 
-static bool encodings_agree(struct it_diff *d, const struct it_side *other)
+bool it_encodings_agree(struct it_diff *d, const struct it_side *other)
 {
     if (text_equal(d->left.id.encoding, other->id.encoding))
         return true;
@@ -291,8 +291,8 @@ static bool aggregate_possible(struct it_diff *d, struct integrity_options *o)
     return true;
 }
 
-static bool open_sides(struct it_diff *d, const char *certificate, const struct pg_target *left,
-                       const struct pg_target *right, struct integrity_options *o)
+bool it_sides_open(struct it_diff *d, const char *certificate, const struct pg_target *left,
+                   const struct pg_target *right, struct integrity_options *o)
 {
     if (certificate) {
         if (!it_certificate_read(d->cx, certificate, &d->left))
@@ -304,9 +304,9 @@ static bool open_sides(struct it_diff *d, const char *certificate, const struct 
     }
     if (left && !it_side_open(d->cx, certificate ? &d->witness : &d->left, left, "source", o))
         return false;
-    return it_side_open(d->cx, &d->right, right, "database", o) && encodings_agree(d, &d->right) &&
-           (!d->witness.pool || encodings_agree(d, &d->witness)) && same_hashes(d, &d->left, &d->right) &&
-           (!d->witness.pool || same_hashes(d, &d->left, &d->witness)) && aggregate_possible(d, o) &&
+    return it_side_open(d->cx, &d->right, right, "database", o) && it_encodings_agree(d, &d->right) &&
+           (!d->witness.pool || it_encodings_agree(d, &d->witness)) && it_same_hashes(d, &d->left, &d->right) &&
+           (!d->witness.pool || it_same_hashes(d, &d->left, &d->witness)) && aggregate_possible(d, o) &&
            two_databases(d) && transactions_visible(d);
 }
 
@@ -428,7 +428,7 @@ static void tell_quiescence(struct it_diff *d, const struct it_side *side, const
         it_uncovered(d->cx, d->report, "writes on the %s after its snapshot: %s", name, side->quiescence);
 }
 
-static void conclude_all(struct it_diff *d)
+void it_conclude_all(struct it_diff *d)
 {
     struct integrity_report *r = d->report;
 
@@ -454,13 +454,25 @@ static void conclude_all(struct it_diff *d)
             ? "a changed value escapes with probability 2^-64, and 2^-192 where whole rows were hashed with SHA-256 as well"
             : "a changed value escapes with probability 2^-64, a row that came or went with less (strictness=strong: 2^-192)");
     r->quiescent = d->right.quiescent;
-    tell_quiescence(d, &d->right, "database");
+    tell_quiescence(d, &d->right, d->right.role);
     if (d->left.live)
-        tell_quiescence(d, &d->left, "source");
+        tell_quiescence(d, &d->left, d->left.role);
     if (!d->looked_twice && !d->left.quiescent && d->left.live && (r->rows_changed || r->rows_missing || r->rows_extra))
         it_uncovered(
             d->cx, r,
             "the source was written while both were read: differences may be writes that only one side has seen");
+}
+
+bool it_declared_take(struct it_diff *d)
+{
+    if (!it_declared_parse(d->cx, d->o->expected_changes, d->o->live_writes, &d->declared))
+        return false;
+    size_t given = d->declared.changes.n;
+    if (!it_declared_parse(d->cx, d->o->derived_changes, NULL, &d->declared))
+        return false;
+    for (size_t i = given; i < d->declared.changes.n; i++)
+        d->declared.changes.at[i].derived = true;
+    return true;
 }
 
 bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_target *left,
@@ -477,15 +489,10 @@ bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_tar
         err_hint(cx, "give 'baseline' (a certificate), 'source_db_url' (a database), or both");
         return false;
     }
-    if (!it_declared_parse(cx, o.expected_changes, o.live_writes, &d.declared) || !transactions(&d))
+    if (!it_declared_take(&d) || !transactions(&d))
         return false;
-    size_t given = d.declared.changes.n;
-    if (!it_declared_parse(cx, o.derived_changes, NULL, &d.declared))
-        return false;
-    for (size_t i = given; i < d.declared.changes.n; i++)
-        d.declared.changes.at[i].derived = true;
     watch = it_watch_new(cx, &o, report);
-    if (!open_sides(&d, certificate, left, right, &o) || !it_watch_side(watch, &d.right, right) ||
+    if (!it_sides_open(&d, certificate, left, right, &o) || !it_watch_side(watch, &d.right, right) ||
         (left && !it_watch_side(watch, certificate ? &d.witness : &d.left, left)))
         goto done;
     it_pair_tables(&d);
@@ -495,7 +502,7 @@ bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_tar
         struct it_pair *p = &d.pairs.at[i];
         if (!p->comparable || p->left->skip || p->right->skip)
             continue;
-        compare_pair(&d, p);
+        it_compare_pair(&d, p);
     }
     if (!it_recheck(&d, watch))
         goto done;
@@ -511,7 +518,7 @@ bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_tar
     if (!it_added_columns(&d) || !it_side_finish(cx, &d.right, report) ||
         (d.left.live && !it_side_finish(cx, &d.left, report)))
         goto done;
-    conclude_all(&d);
+    it_conclude_all(&d);
     ok = true;
 done:
     it_watch_end(watch, ok);

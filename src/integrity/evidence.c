@@ -393,7 +393,9 @@ static void findings(struct it_diff *d, struct it_pair *p, const struct tally *t
         it_finding(d->cx, d->report, INTEGRITY_ERROR, "range-differs", object, "%s of %s %s, first: %s",
                    text_plural(a, t->open_chunks, "key range"), object, t->open_chunks == 1 ? "differs" : "differ",
                    t->open_at)
-            ->hint = "a certificate holds no rows: give the source as 'source_db_url' too, and the rows are named";
+            ->hint = d->right.pool
+                         ? "a certificate holds no rows: give the source as 'source_db_url' too, and the rows are named"
+                         : "digests name no rows: compare with the databases at hand, and the rows are named";
     if (t->undecided) {
         d->report->unproven = true;
         it_finding(
@@ -457,7 +459,7 @@ bool it_evidence(struct it_diff *d, struct it_pair *p)
 
     if (p->live & LIVE_ALL)
         return true;
-    if (!subtract_inserts(d, p) || !it_recover(d, p, &known))
+    if (d->right.pool && (!subtract_inserts(d, p) || !it_recover(d, p, &known)))
         return false;
     if (p->right->skip)
         return true;
@@ -495,7 +497,7 @@ bool it_evidence(struct it_diff *d, struct it_pair *p)
             unsolved(&k, &t, differing_columns(&k));
             continue;
         }
-        if (p->left->geometry.kind == KEY_NONE || looked++ >= CHUNKS_LOOKED_INTO) {
+        if (p->left->geometry.kind == KEY_NONE || !d->right.pool || looked++ >= CHUNKS_LOOKED_INTO) {
             unsolved(&k, &t, p->left->geometry.kind == KEY_NONE ? "" : differing_columns(&k));
             continue;
         }

@@ -122,6 +122,8 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
     for (size_t i = 0; i < n; i++) {
         struct it_table *t = tables[i];
         const struct it_column *key = t->key.n ? it_column_find(t, t->key.at[0]) : NULL;
+        if (t->geometry_given)
+            continue;
         t->geometry = (struct it_geometry){.sums = o->sums || !t->key.n};
         if (!t->key.n) {
             choose_buckets(&t->geometry, KEY_NONE, chunks_wanted(t, estimate(t), o->chunk_rows));

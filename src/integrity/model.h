@@ -34,6 +34,9 @@
     F(INET, "inet")               \
     F(INTERVAL_EQ, "interval-eq")
 
+/* All of it, by name: digests of one name are comparable, if the servers' functions are (probes). */
+#define IT_DIGEST_FAMILY "postgres-extended-2"
+
 enum it_family {
 #define F(name, text) FAM_##name,
     IT_FAMILIES(F)
@@ -107,6 +110,7 @@ struct it_table {
     const char *key_index;
     VEC(struct it_leaf) leaves;
     struct it_geometry geometry;
+    bool geometry_given;      /* taken over from a certificate */
     struct str_list digested; /* columns whose digests are in chunks, in order; strong adds "row:1", "row:2" */
     bool strong;
     struct it_chunks chunks;
@@ -150,6 +154,7 @@ struct it_side {
     const char *snapshot, *lsn_start, *lsn_end; /* snapshot: pg_current_snapshot() */
     const char *end_snapshot;
     const char *started_at; /* when the server was started */
+    const char *exported;   /* the pool's snapshot by its exported name; of a plan's side: "" when it is not held */
     const char *taken_at, *tool;
     bool bypass_rls, quiescent;
     const char *quiescence; /* how it was judged */
@@ -247,6 +252,10 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
 bool it_geometry_fit(struct ctx *cx, struct it_side *side, struct it_pass *const *passes, size_t n, bool widen);
 /* Queue the statements of a pass; pg_pools_run() does them. */
 void it_pass_queue(struct it_pass *p, long long slice_bytes);
+/* The same piecemeal: the empty chunks, then pages from..to (-1: to the end) of one leaf; leaf NULL: the whole table in one statement. */
+void it_pass_begin(struct it_pass *p);
+void it_pass_pages(struct it_pass *p, const struct it_leaf *leaf, long long from, long long to, long long slice_bytes);
+bool it_leaves_readable(const struct it_table *t); /* each by itself, foreign ones apart */
 /* What stands in FROM for all rows of a table that are its own: the table, or its partitions without the foreign ones, with these columns. */
 const char *it_rows_of(struct ctx *cx, struct pg *pg, const struct it_table *t, const struct str_list *columns);
 /* FROM … of a query in which q.s is the seed, q.kN and q.cN the columns, restricted to p->only (some other chunks may
@@ -288,6 +297,12 @@ void it_sketch_share(struct arena *a, struct it_table *const *tables, size_t n, 
 void it_sketch_write(struct json_writer *w, struct arena *a, const struct it_sketch *s,
                      const struct str_list *columns);                            /* nothing when there is none */
 bool it_sketch_read(struct arena *a, const struct json *v, struct it_sketch *s); /* false: malformed; v NULL: none */
+/* ---- baseline.c ---- */
+/* Chunks and hashes as another certificate has them, for tables whose key is the same, so that the two can be compared without a database. */
+void it_geometry_take_over(struct it_side *side, const struct it_side *from);
+/* From a side whose tables have their chunks to the certificate and the report. */
+bool it_certify(struct ctx *cx, struct it_side *side, const struct integrity_options *o, const char *path,
+                struct integrity_report *r);
 
 /* ---- certificate.c, certificate_read.c ---- */
 bool it_certificate_write(struct ctx *cx, struct it_side *side, const char *path, const char **root);
@@ -295,6 +310,21 @@ bool it_certificate_read(struct ctx *cx, const char *path, struct it_side *side)
 /* Joins neighbouring chunks until the certificate has at most so many bytes; fails when even the coarsest chunks are too many. */
 bool it_certificate_bound(struct ctx *cx, struct it_side *side, long long bytes, struct integrity_report *r);
 size_t it_certificate_size(struct ctx *cx, struct it_side *side);
+/* A side of a plan: as a certificate without chunks, with all that pairing asks of its tables. */
+void it_side_write(struct json_writer *w, const char *key, const struct it_side *side);
+bool it_side_read(struct ctx *cx, const char *path, const struct json *body, struct it_side *side);
+void it_server_write(struct json_writer *w, const struct it_side *side); /* members server, settings, probes */
+void it_chunks_write(struct json_writer *w, struct arena *a, const struct it_chunks *c); /* member chunks */
+/* columns: how many digests a chunk must have. */
+bool it_chunks_read(struct ctx *cx, const char *path, const struct json *chunks, struct it_chunks *out, size_t columns);
+const char *it_level_name(enum integrity_strictness s);
+
+/* ---- sealed.c: files bound by a SHA-256 root; kind: "certificate", "plan", "part" ---- */
+size_t it_sealed_begin(struct str *file, const char *kind); /* where the body begins */
+bool it_sealed_end(struct ctx *cx, struct str *file, size_t from, const char *path, const char **root);
+bool it_sealed_read(struct ctx *cx, const char *path, const char *kind, struct json_doc **doc, const char **root);
+bool it_sealed_damaged(struct ctx *cx, const char *kind, const char *path, const char *why); /* always false */
+bool it_sealed_is(struct ctx *cx, const char *path, const char *kind); /* does it begin like one? */
 
 /* ---- history.c ---- */
 struct json;
@@ -397,7 +427,19 @@ struct it_diff {
     const char *xids;
     long long named; /* rows named so far */
     bool looked_twice;
+    bool stored; /* the digests of both sides are of the families that their columns name */
 };
+/* ---- diff.c: the steps of a comparison ---- */
+bool it_sides_open(struct it_diff *d, const char *certificate, const struct pg_target *left,
+                   const struct pg_target *right, struct integrity_options *o);
+bool it_same_hashes(struct it_diff *d, const struct it_side *l, const struct it_side *r);
+bool it_encodings_agree(struct it_diff *d, const struct it_side *other);
+/* From the passes' chunks: which differ. */
+void it_compare_pair(struct it_diff *d, struct it_pair *p);
+void it_conclude_all(struct it_diff *d);
+bool it_declared_take(struct it_diff *d); /* what the options declare, by people and by a changelog */
+
+/* ---- pair.c ---- */
 /* Which tables and columns belong together; everything undeclared becomes a finding. Fills the passes. */
 void it_pair_tables(struct it_diff *d);
 void it_pair_columns(struct it_diff *d, struct it_pair *p);

@@ -237,6 +237,8 @@ static bool type_changed(struct it_diff *d, struct it_pair *p, const struct it_c
 
 static enum it_family family_for(struct it_diff *d, const struct it_column *l, const struct it_column *r)
 {
+    if (d->stored) /* equal values are written with unequal scales */
+        return l->family == r->family && (l->family != FAM_NUMERIC || l->typmod == r->typmod) ? l->family : FAM_NONE;
     return d->left.live ? it_family_common(l, r, d->o->strictness) : it_family_certified(l, r);
 }
 

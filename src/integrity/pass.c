@@ -354,14 +354,31 @@ static void slice_leaf(struct it_pass *p, const struct it_leaf *leaf, long long 
     add_job(p, leaf, arena_printf(p->cx->arena, "t.ctid >= '(%lld,0)'", from));
 }
 
-void it_pass_queue(struct it_pass *p, long long slice_bytes)
+void it_pass_pages(struct it_pass *p, const struct it_leaf *leaf, long long from, long long to, long long slice_bytes)
+{
+    if (!leaf || (!from && to < 0 && leaf->bytes <= LEAST_SLICE)) {
+        add_job(p, leaf, "");
+        return;
+    }
+    long long end = to < 0 ? leaf->bytes / PAGE : to, connections = pg_pool_size(p->side->pool);
+    long long pages = (end - from) / connections + 1, most = slice_bytes / PAGE;
+    pages = pages > most ? most : pages < LEAST_SLICE / PAGE ? LEAST_SLICE / PAGE : pages;
+    for (; from + pages < end; from += pages)
+        add_job(p, leaf,
+                arena_printf(p->cx->arena, "t.ctid >= '(%lld,0)' AND t.ctid < '(%lld,0)'", from, from + pages));
+    /* Without an upper bound the rest is open at the end: the heap may have grown since its size was read. */
+    add_job(p, leaf,
+            to < 0 ? arena_printf(p->cx->arena, "t.ctid >= '(%lld,0)'", from)
+                   : arena_printf(p->cx->arena, "t.ctid >= '(%lld,0)' AND t.ctid < '(%lld,0)'", from, to));
+}
+
+void it_pass_begin(struct it_pass *p)
 {
     size_t digests = (p->geometry->kind == KEY_NONE ? 0 : p->columns.n) + (p->strong ? 2 : 0);
     size_t expected =
         p->geometry->kind == KEY_RANGE
             ? (size_t)((p->geometry->hi >> p->geometry->shift) - (p->geometry->lo >> p->geometry->shift)) + 2
             : (size_t)p->geometry->mask + 1;
-    bool leaves_readable = true;
 
     if (p->geometry->kind == KEY_RANGE && p->geometry->lo > p->geometry->hi)
         expected = 2;
@@ -370,11 +387,24 @@ void it_pass_queue(struct it_pass *p, long long slice_bytes)
     it_chunks_init(&p->chunks, p->cx->arena, digests, p->only ? p->n_only : expected);
     p->digest = arena_array(p->cx->arena, digests + 1, sizeof *p->digest);
     p->absent = arena_array(p->cx->arena, digests + 1, 1);
-    for (size_t l = 0; l < p->table->leaves.n; l++)
-        leaves_readable = leaves_readable && (p->table->leaves.at[l].readable || p->table->leaves.at[l].foreign);
-    if (by_index(p) || !leaves_readable)
+}
+
+bool it_leaves_readable(const struct it_table *t)
+{
+    bool readable = true;
+    for (size_t l = 0; l < t->leaves.n; l++)
+        readable = readable && (t->leaves.at[l].readable || t->leaves.at[l].foreign);
+    return readable;
+}
+
+void it_pass_queue(struct it_pass *p, long long slice_bytes)
+{
+    bool whole = by_index(p) || !it_leaves_readable(p->table);
+
+    it_pass_begin(p);
+    if (whole)
         add_job(p, NULL, "");
-    for (size_t l = 0; !by_index(p) && leaves_readable && l < p->table->leaves.n; l++)
+    for (size_t l = 0; !whole && l < p->table->leaves.n; l++)
         if (!p->table->leaves.at[l].foreign)
             slice_leaf(p, &p->table->leaves.at[l], slice_bytes);
     it_watch_queued(p);

@@ -60,13 +60,17 @@ bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *
                        .lock_timeout_ms = o->lock_timeout_ms},
         .size = o->connections,
         .snapshot = true,
+        .import_snapshot = o->snapshot,
         .session_sql = it_session,
     };
     side->role = role;
     side->live = true;
     side->strictness = o->strictness;
-    if (!pg_pool_open(cx, target, &p, &side->pool))
+    if (!pg_pool_open(cx, target, &p, &side->pool)) {
+        if (o->snapshot)
+            err_hint(cx, "snapshot %s must be held open by the step that exported it, in this database", o->snapshot);
         return false;
+    }
 
     struct pg *pg = pg_pool_first(side->pool);
     PG_ROWS_AUTO rows = {.n = 0};
@@ -76,6 +80,7 @@ bool it_side_open(struct ctx *cx, struct it_side *side, const struct pg_target *
     side->lsn_start = arena_strdup(cx->arena, pg_text(&rows, 0, 1));
     side->bypass_rls = pg_bool(&rows, 0, 2);
     side->started_at = arena_strdup(cx->arena, pg_text(&rows, 0, 3));
+    side->exported = o->snapshot ? o->snapshot : pg_pool_snapshot(side->pool);
     side->taken_at = clock_rfc3339(cx->arena, clock_wall_ms());
     return probe(cx, side) && it_catalog(cx, side, o);
 }

@@ -140,6 +140,11 @@ bool pg_pool_exec(struct ctx *cx, struct pg_pool *pool, const char *sql)
     return true;
 }
 
+const char *pg_pool_snapshot(const struct pg_pool *pool)
+{
+    return pool->snapshot_name;
+}
+
 long long pg_pool_job_ms(const struct pg_pool *pool)
 {
     return clock_ms() - pool->speaking->started;

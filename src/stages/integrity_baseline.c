@@ -4,7 +4,7 @@
 
 struct config {
     struct integrity_config c;
-    const char *certificate;
+    const char *certificate, *geometry_from, *resume_dir;
     long long sketch, certificate_max_size;
     struct str_list expected_changes, live_writes;
 };
@@ -13,6 +13,11 @@ static const struct input_spec inputs[] = {
     IN_DATABASE(struct config, c.db, "", "the database to certify"),
     {IN_FIELD(struct config, certificate), .type = IN_STRING,
      .doc = "File to write; certificate.json in the output folder by default"},
+    {IN_FIELD(struct config, geometry_from), .type = IN_FILE,
+     .doc =
+         "An earlier certificate whose key ranges and strictness are taken over, so that the two can be compared without a database"},
+    {IN_FIELD(struct config, resume_dir), .type = IN_STRING,
+     .doc = "Folder that keeps what was read: a run that was interrupted goes on there, if nothing was written since"},
     {.name = "strictness",
      .type = IN_CHOICE,
      .def = "exact",
@@ -51,14 +56,12 @@ static bool run_baseline(struct run *run, const void *config)
     o.expected_changes = &c->expected_changes;
     o.live_writes = &c->live_writes;
     o.certificate_bytes = c->certificate_max_size;
-    if (!integrity_baseline(run->cx, &c->c.db, &o, path, &r))
+    o.geometry_from = c->geometry_from;
+    bool ok = c->resume_dir ? integrity_baseline_resumable(run->cx, c->resume_dir, &c->c.db, &o, path, &r)
+                            : integrity_baseline(run->cx, &c->c.db, &o, path, &r);
+    if (!ok)
         return false;
-    integrity_to_result(run, &r);
-    result_output(run->result, "certificate_file", path);
-    result_file(run->result, path);
-    result_summary(run->result, "certified %s of %s%s", text_plural(run->cx->arena, r.rows_compared, "row"),
-                   text_plural(run->cx->arena, r.tables_compared, "table"),
-                   r.unproven ? "; some tables could not be read" : "");
+    integrity_certificate_to_result(run, &r);
     return true;
 }
 

@@ -77,3 +77,56 @@ void integrity_to_result(struct run *run, const struct integrity_report *r)
     result_output(out, "root_digest", r->root_digest ? r->root_digest : "");
     result_verdict(out, verdicts[integrity_verdict(r)]);
 }
+
+const struct pg_target *integrity_given(const struct pg_target *t)
+{
+    return t->url || t->host || t->name || t->port || t->user ? t : NULL;
+}
+
+void integrity_fill_naming(const struct integrity_naming *n, struct integrity_options *o)
+{
+    o->max_rows = n->max_rows;
+    o->max_drill_rows = n->max_drill_rows;
+    o->show_values = n->show_values;
+    o->hash_keys = n->hash_keys;
+}
+
+static const char *summary(struct run *run, const struct integrity_report *r)
+{
+    struct arena *a = run->cx->arena;
+    long long differing = r->rows_missing + r->rows_extra + r->rows_changed;
+    const char *covered = arena_printf(a, "%s of %s", text_plural(a, r->rows_compared, "row"),
+                                       text_plural(a, r->tables_compared, "table"));
+
+    if (differing)
+        return arena_printf(a, "%s%s missing, %lld extra, %lld changed among %s", r->at_least ? "at least " : "",
+                            text_plural(a, r->rows_missing, "row"), r->rows_extra, r->rows_changed, covered);
+    if (integrity_verdict(r) == INTEGRITY_FAIL)
+        return arena_printf(a, "undeclared changes; rows compared: %s", covered);
+    if (r->unproven)
+        return arena_printf(a, "%s are equal, but not everything could be compared", covered);
+    return arena_printf(a, "%s are equal", covered);
+}
+
+bool integrity_diff_to_result(struct run *run, const struct integrity_report *r)
+{
+    integrity_to_result(run, r);
+    result_output_int(run->result, "rows_missing", r->rows_missing);
+    result_output_int(run->result, "rows_extra", r->rows_extra);
+    result_output_int(run->result, "rows_changed", r->rows_changed);
+    result_output_int(run->result, "rows_inserted", r->rows_inserted);
+    result_output_int(run->result, "rows_deleted", r->rows_deleted);
+    result_output_bool(run->result, "counts_exact", !r->at_least);
+    result_summary(run->result, "%s", summary(run, r));
+    return integrity_write_svg(run, r);
+}
+
+void integrity_certificate_to_result(struct run *run, const struct integrity_report *r)
+{
+    integrity_to_result(run, r);
+    result_output(run->result, "certificate_file", r->certificate_file);
+    result_file(run->result, r->certificate_file);
+    result_summary(run->result, "certified %s of %s%s", text_plural(run->cx->arena, r->rows_compared, "row"),
+                   text_plural(run->cx->arena, r->tables_compared, "table"),
+                   r->unproven ? "; some tables could not be read" : "");
+}

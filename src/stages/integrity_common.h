@@ -1,4 +1,4 @@
-/* integrity_common.h - what integrity-baseline and integrity-diff share: inputs, and the report turned into a result. */
+/* integrity_common.h - what the integrity stages share: inputs, and the report turned into a result. */
 #ifndef DBSTEP_STAGES_INTEGRITY_COMMON_H
 #define DBSTEP_STAGES_INTEGRITY_COMMON_H
 
@@ -98,6 +98,46 @@ struct integrity_config {
             "How digests are put together; PostgreSQL 13 always takes sum, so choose it where 13 is to be compared with"          \
     }
 
+/* How differing rows are named. */
+struct integrity_naming {
+    long long max_rows, max_drill_rows;
+    bool show_values, hash_keys;
+};
+
+#define INTEGRITY_NAMING(T, n)                                                                             \
+    {.name = "show_values",                                                                                \
+     .type = IN_BOOLEAN,                                                                                   \
+     .def = "false",                                                                                       \
+     .offset = offsetof(T, n.show_values),                                                                 \
+     .doc = "Show the values of differing rows; otherwise keys and columns only"},                         \
+        {.name = "hash_keys",                                                                              \
+         .type = IN_BOOLEAN,                                                                               \
+         .def = "false",                                                                                   \
+         .offset = offsetof(T, n.hash_keys),                                                               \
+         .doc = "Show keys as hashes, where keys are personal data"},                                      \
+        {.name = "max_rows",                                                                               \
+         .type = IN_INTEGER,                                                                               \
+         .def = "100",                                                                                     \
+         .min = 0,                                                                                         \
+         .max = 100000,                                                                                    \
+         .offset = offsetof(T, n.max_rows),                                                                \
+         .doc = "Differing rows named at most; all are counted"},                                          \
+    {                                                                                                      \
+        .name = "max_drill_rows", .type = IN_INTEGER, .flags = IN_ADVANCED, .def = "2000000", .min = 1000, \
+        .max = 1LL << 40, .offset = offsetof(T, n.max_drill_rows),                                         \
+        .doc = "Rows read again per table to name differences; above, a sample of the unequal chunks"      \
+    }
+
+#define INTEGRITY_DIFF_OUTPUTS                                                                  \
+    {"rows_missing", OUT_INTEGER, "Rows that are gone"},                                        \
+        {"rows_extra", OUT_INTEGER, "Rows that are new and not declared"},                      \
+        {"rows_changed", OUT_INTEGER, "Rows with a changed value"},                             \
+        {"rows_inserted", OUT_INTEGER, "Rows the application inserted meanwhile, as declared"}, \
+        {"rows_deleted", OUT_INTEGER, "Rows the application deleted meanwhile, as declared"},   \
+    {                                                                                           \
+        "counts_exact", OUT_BOOLEAN, "False when the row counts are lower bounds"               \
+    }
+
 #define INTEGRITY_OUTPUTS                                                                                         \
     {"tables_compared", OUT_INTEGER, "Tables compared or certified"},                                             \
         {"tables_uncovered", OUT_INTEGER, "Tables that were left out, each named in the result with the reason"}, \
@@ -110,6 +150,12 @@ struct integrity_config {
         "root_digest", OUT_STRING, "SHA-256 over the certificate"                                                 \
     }
 
+/* The target, or NULL when none of its inputs was given. */
+const struct pg_target *integrity_given(const struct pg_target *t);
+void integrity_fill_naming(const struct integrity_naming *n, struct integrity_options *o);
+/* As below, with the outputs of a comparison and its summary. */
+bool integrity_diff_to_result(struct run *run, const struct integrity_report *r);
+void integrity_certificate_to_result(struct run *run, const struct integrity_report *r);
 void integrity_fill_options(const struct integrity_config *c, struct integrity_options *o);
 /* Findings, tables, proofs, uncovered lines, shared outputs and the verdict. */
 void integrity_to_result(struct run *run, const struct integrity_report *r);

@@ -1,5 +1,5 @@
 /* integrity_diff.c - stage integrity-diff: is it the same data, and if not, where? */
-#include "dbstep/log.h"
+#include "dbstep/files.h"
 #include "integrity_common.h"
 #include "integrity_declare.h"
 
@@ -7,10 +7,10 @@ struct config {
     struct integrity_config c;
     struct pg_target source;
     struct schema_config changelog;
-    const char *baseline;
+    const char *baseline, *current, *plan, *slice, *part, *resume_dir;
     struct str_list expected_changes, live_writes, deployed_transactions;
-    long long max_rows, max_drill_rows, recheck;
-    bool show_values, hash_keys;
+    long long recheck;
+    struct integrity_naming naming;
 };
 
 static const struct input_spec inputs[] = {
@@ -33,14 +33,16 @@ static const struct input_spec inputs[] = {
      .choices = "exact|semantic|strong",
      .offset = offsetof(struct config, c.strictness),
      .doc = "How two databases are compared; a certificate brings its own"},
-    {IN_FIELD(struct config, show_values), .type = IN_BOOLEAN, .def = "false",
-     .doc = "Show the values of differing rows; otherwise keys and columns only"},
-    {IN_FIELD(struct config, hash_keys), .type = IN_BOOLEAN, .def = "false",
-     .doc = "Show keys as hashes, where keys are personal data"},
-    {IN_FIELD(struct config, max_rows), .type = IN_INTEGER, .def = "100", .min = 0, .max = 100000,
-     .doc = "Differing rows named at most; all are counted"},
-    {IN_FIELD(struct config, max_drill_rows), .type = IN_INTEGER, .flags = IN_ADVANCED, .def = "2000000", .min = 1000,
-     .max = 1LL << 40, .doc = "Rows read again per table to name differences; above, a sample of the unequal chunks"},
+    INTEGRITY_NAMING(struct config, naming),
+    {IN_FIELD(struct config, current), .type = IN_FILE,
+     .doc = "A later certificate, compared with 'baseline' instead of a database and without any connection"},
+    {IN_FIELD(struct config, plan), .type = IN_FILE,
+     .doc = "Read one slice of this plan (integrity-plan) into a part file"},
+    {IN_FIELD(struct config, slice), .type = IN_STRING, .doc = "Which slice of 'plan'"},
+    {IN_FIELD(struct config, part), .type = IN_STRING, .flags = IN_ADVANCED,
+     .doc = "Part file to write; part-SLICE.json in the output folder by default"},
+    {IN_FIELD(struct config, resume_dir), .type = IN_STRING,
+     .doc = "Folder that keeps what was read: a run that was interrupted goes on there, if nothing was written since"},
     {IN_FIELD(struct config, recheck), .type = IN_DURATION, .def = "2s", .min = 0, .max = 3600000,
      .doc =
          "Between two databases that are written meanwhile: look at differing rows again after so long, and report those that still differ; 0 for one look"},
@@ -49,31 +51,44 @@ static const struct input_spec inputs[] = {
 };
 
 static const struct output_spec outputs[] = {
-    {"rows_missing", OUT_INTEGER, "Rows that are gone"},
-    {"rows_extra", OUT_INTEGER, "Rows that are new and not declared"},
-    {"rows_changed", OUT_INTEGER, "Rows with a changed value"},
-    {"rows_inserted", OUT_INTEGER, "Rows the application inserted meanwhile, as declared"},
-    {"rows_deleted", OUT_INTEGER, "Rows the application deleted meanwhile, as declared"},
+    INTEGRITY_DIFF_OUTPUTS,
     {"rows_transient", OUT_INTEGER, "Rows that differed at first and no longer at the second look: writes under way"},
-    {"counts_exact", OUT_BOOLEAN, "False when the row counts are lower bounds"},
+    {"part_file", OUT_FILE, "With 'slice': the part, for integrity-merge"},
     INTEGRITY_OUTPUTS,
 };
 
-static const char *summary(struct run *run, const struct integrity_report *r)
+/* One slice of a plan, into a part file. */
+static bool run_slice(struct run *run, const struct config *c, struct integrity_options *o)
 {
-    struct arena *a = run->cx->arena;
-    long long differing = r->rows_missing + r->rows_extra + r->rows_changed;
-    const char *covered = arena_printf(a, "%s of %s", text_plural(a, r->rows_compared, "row"),
-                                       text_plural(a, r->tables_compared, "table"));
+    struct integrity_report r = {.unproven = false};
+    const char *path =
+        c->part ? c->part
+                : path_join(run->cx->arena, run->output_dir, arena_printf(run->cx->arena, "part-%s.json", c->slice));
 
-    if (differing)
-        return arena_printf(a, "%s%s missing, %lld extra, %lld changed among %s", r->at_least ? "at least " : "",
-                            text_plural(a, r->rows_missing, "row"), r->rows_extra, r->rows_changed, covered);
-    if (integrity_verdict(r) == INTEGRITY_FAIL)
-        return arena_printf(a, "undeclared changes; rows compared: %s", covered);
-    if (r->unproven)
-        return arena_printf(a, "%s are equal, but not everything could be compared", covered);
-    return arena_printf(a, "%s are equal", covered);
+    if (!c->plan || !c->slice) {
+        fail(run->cx, E_INPUT, "'plan' and 'slice' belong together");
+        err_hint(run->cx, "give both, to read one slice; the parts are joined by integrity-merge");
+        return false;
+    }
+    if (!integrity_slice(run->cx, c->plan, c->slice, integrity_given(&c->source), &c->c.db, o, path, &r))
+        return false;
+    integrity_to_result(run, &r);
+    result_output(run->result, "part_file", path);
+    result_file(run->result, path);
+    result_summary(
+        run->result, "slice %s read: %s of %s%s", c->slice, text_plural(run->cx->arena, r.rows_compared, "row"),
+        text_plural(run->cx->arena, r.tables_compared, "table"), r.unproven ? "; some tables could not be read" : "");
+    return true;
+}
+
+static bool compare_certificates(struct run *run, const struct config *c, const struct integrity_options *o,
+                                 struct integrity_report *r)
+{
+    if (c->baseline && !integrity_given(&c->source) && !integrity_given(&c->c.db))
+        return integrity_compare(run->cx, c->baseline, c->current, o, r);
+    fail(run->cx, E_INPUT, "'current' is compared with 'baseline', a certificate as well, and with no database");
+    err_hint(run->cx, "give 'baseline' and 'current' alone, or leave 'current' out");
+    return false;
 }
 
 static bool run_diff(struct run *run, const void *config)
@@ -81,39 +96,34 @@ static bool run_diff(struct run *run, const void *config)
     const struct config *c = config;
     struct integrity_options o;
     struct integrity_report r = {.unproven = false};
-    const struct pg_target *s = &c->source;
-    bool source = s->url || s->host || s->name || s->port || s->user;
+    const struct pg_target *s = integrity_given(&c->source);
+    bool ok;
 
     integrity_fill_options(&c->c, &o);
     o.expected_changes = &c->expected_changes;
     o.live_writes = &c->live_writes;
     o.deployed_transactions = &c->deployed_transactions;
-    o.max_rows = c->max_rows;
-    o.max_drill_rows = c->max_drill_rows;
-    o.show_values = c->show_values;
-    o.hash_keys = c->hash_keys;
     o.recheck_ms = c->recheck;
+    integrity_fill_naming(&c->naming, &o);
+    if (c->plan || c->slice)
+        return run_slice(run, c, &o);
     struct str_list derived = {0};
-    if (c->changelog.changelog_file && (c->baseline || source)) {
+    if (c->changelog.changelog_file && !c->current && (c->baseline || s)) {
         struct schema_config changelog = c->changelog;
         changelog.db = c->c.db;
         if (!integrity_declare(run, &changelog, c->baseline ? NULL : s, c->baseline, &c->expected_changes, &derived))
             return false;
         o.derived_changes = &derived;
     }
-    if (!integrity_diff(run->cx, c->baseline, source ? s : NULL, &c->c.db, &o, &r))
+    if (c->current)
+        ok = compare_certificates(run, c, &o, &r);
+    else if (c->resume_dir)
+        ok = integrity_diff_resumable(run->cx, c->resume_dir, c->baseline, s, &c->c.db, &o, &r);
+    else
+        ok = integrity_diff(run->cx, c->baseline, s, &c->c.db, &o, &r);
+    if (!ok || !integrity_diff_to_result(run, &r))
         return false;
-    integrity_to_result(run, &r);
-    if (!integrity_write_svg(run, &r))
-        return false;
-    result_output_int(run->result, "rows_missing", r.rows_missing);
-    result_output_int(run->result, "rows_extra", r.rows_extra);
-    result_output_int(run->result, "rows_changed", r.rows_changed);
-    result_output_int(run->result, "rows_inserted", r.rows_inserted);
-    result_output_int(run->result, "rows_deleted", r.rows_deleted);
     result_output_int(run->result, "rows_transient", r.rows_transient);
-    result_output_bool(run->result, "counts_exact", !r.at_least);
-    result_summary(run->result, "%s", summary(run, &r));
     return true;
 }
 
@@ -137,6 +147,11 @@ const struct stage stage_integrity_diff = {
         "are seen, differing rows are looked at twice, 'recheck' apart, on new snapshots; only those that differ both times are findings; where one was "
         "written in between, the verdict is inconclusive.\n\n" INTEGRITY_MANUAL_THROTTLE
         "The log, the summary and integrity.svg show per table in which key ranges the differences lie.\n\n"
+        "With 'baseline' and 'current' two certificates are compared without a database; the later one is best taken with 'geometry_from', so that "
+        "their key ranges are the same. What differs is named as key ranges and columns.\n\n"
+        "With 'plan' and 'slice' only that slice of a plan is read, and integrity-merge gives the verdict; see integrity-plan.\n\n"
+        "With 'resume_dir' the work is done slice by slice, each kept there as it is finished. Run again after an interruption, only the rest is read, "
+        "provided that no transaction was committed on the servers since; otherwise it begins anew, and a note says so.\n\n"
         "A table that cannot be read is a finding, the others are compared, and the verdict is inconclusive.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),
