@@ -2,6 +2,7 @@
 import os
 import re
 
+import pytest
 import yaml
 
 from conftest import ROOT
@@ -36,8 +37,9 @@ def check_output(where, stage, name):
     assert name in stages()[stage][2], f"{where}: {stage} has no output {name}"
 
 
-def test_argo_pipeline_obeys_the_closed_schema():
-    document = load("manifests", "argo", "pipeline.yaml")
+@pytest.mark.parametrize("name", ["pipeline.yaml", "fan-out.yaml"])
+def test_argo_workflows_obey_the_closed_schema(name):
+    document = load("manifests", "argo", name)
     validator = argo_validator("Workflow")
     assert faults(validator, document) == []
     document["spec"]["templates"][0]["setps"] = document["spec"]["templates"][0].pop("steps")
@@ -113,6 +115,46 @@ def test_harness_pipeline_names_what_exists():
     for s in load("manifests", "harness", "pipeline.yaml")["pipeline"]["stages"]:
         used |= check_harness_steps("harness", s["stage"]["spec"]["execution"]["steps"])
     assert used == {"volume-clone", "integrity-baseline", "schema-deploy", "integrity-diff", "data-test"}
+
+
+def test_argo_fan_out_names_what_exists():
+    spec = load("manifests", "argo", "fan-out.yaml")["spec"]
+    templates = {t["name"]: t for t in spec["templates"]}
+    steps = [s for group in templates[spec["entrypoint"]]["steps"] for s in group]
+    assert [s["name"] for s in steps] == ["hold", "plan", "slice", "merge"] and templates["hold"]["daemon"]
+    shared = {}
+    for s in steps:
+        t = templates[s["template"]]
+        stage, env = t["container"]["args"][0], {e["name"][len("DBSTEP_"):].lower(): e.get("value") for e in t["container"]["env"]}
+        check_inputs("argo fan-out", stage, set(env) - {"host"})
+        for p in t.get("outputs", {}).get("parameters", []):
+            check_output("argo fan-out", stage, p["name"])
+            assert p["valueFrom"]["path"] == f"{env['output_dir']}/outputs/{p['name']}"
+        shared[s["name"]] = env
+    over = re.fullmatch(r"\{\{steps\.(\w+)\.outputs\.parameters\.(\w+)\}\}", steps[2]["withParam"])
+    assert over[2] in {p["name"] for p in templates[over[1]]["outputs"]["parameters"]}
+    assert {e["plan"] for e in shared.values() if "plan" in e} == {shared["hold"]["output_dir"] + "/plan.json"}
+    assert os.path.dirname(shared["slice"]["part"]) == shared["merge"]["parts"]
+
+
+def test_github_fan_out_names_what_exists():
+    jobs = load("manifests", "github", "fan-out.yml")["jobs"]
+    assert set().union(*(check_github_steps("github fan-out", j["steps"]) for j in jobs.values())) == {"integrity-plan", "integrity-diff", "integrity-merge"}
+    output = re.fullmatch(r"\$\{\{ steps\.(\w+)\.outputs\.(\w+) \}\}", jobs["plan"]["outputs"]["matrix"])
+    check_output("github fan-out", next(s["with"]["stage"] for s in jobs["plan"]["steps"] if s.get("id") == output[1]), output[2])
+    assert jobs["slice"]["strategy"]["matrix"] == "${{ fromJSON(needs.plan.outputs.matrix) }}" and set(jobs["merge"]["needs"]) == {"plan", "slice"}
+
+
+def test_harness_fan_out_names_what_exists():
+    steps = load("manifests", "harness", "fan-out.yaml")["pipeline"]["stages"][0]["stage"]["spec"]["execution"]["steps"]
+    assert check_harness_steps("harness fan-out", steps) == {"integrity-plan", "integrity-diff", "integrity-merge"}
+    hold, _, piece, merge = (s["step"] for s in steps)
+    env = {n[len("DBSTEP_"):].lower(): v for n, v in hold["spec"]["envVariables"].items()}
+    check_inputs("harness fan-out", hold["spec"]["entrypoint"][1], set(env) - {"host"})
+    step, output = re.match(r"<\+execution\.steps\.(\w+)\.output\.outputVariables\.(\w+)>\.split", piece["strategy"]["matrix"]["slice"]).groups()
+    check_output("harness fan-out", next(s["step"]["spec"]["settings"]["stage"] for s in steps if s["step"]["identifier"] == step), output)
+    assert piece["spec"]["settings"]["plan"] == merge["spec"]["settings"]["plan"] == env["output_dir"] + "/plan.json"
+    assert piece["spec"]["settings"]["output_dir"].startswith(merge["spec"]["settings"]["parts"] + "/")
 
 
 def test_examples_of_the_readme_name_what_exists():
