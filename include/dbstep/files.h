@@ -19,6 +19,13 @@ bool file_write_durable(struct ctx *cx, const char *path, const char *content, s
 /* As file_write_atomic(), readable by nobody else at any moment (0600); the others' modes follow the umask. */
 bool file_write_private(struct ctx *cx, const char *path, const char *content, size_t len);
 
+/* file_write_durable() in pieces, for what is too large to be held: begin, add …, end. After a failure of one of them the others need not
+ * be called, and there is no temporary file. */
+struct file_stream;
+bool file_stream_begin(struct ctx *cx, const char *path, struct file_stream **out);
+bool file_stream_add(struct ctx *cx, struct file_stream *s, const char *data, size_t len);
+bool file_stream_end(struct ctx *cx, struct file_stream *s);
+
 bool file_exists(const char *path);
 bool file_is_dir(const char *path);
 bool file_is_regular(const char *path);          /* no pipe or device, on which reading could wait for ever */

@@ -43,14 +43,14 @@ static void add_word(struct str *bytes, uint64_t v)
 }
 
 struct table_writer {
-    struct json_writer *w;
+    struct it_sealed *out;
     struct hash *digest;
     struct arena *arena;
 };
 
 static void put(struct table_writer *t, const char *key, const char *text)
 {
-    json_string(t->w, key, text);
+    json_string(&t->out->w, key, text);
     hash_add(t->digest, text, strlen(text));
     hash_add(t->digest, "\n", 1);
 }
@@ -60,36 +60,47 @@ static void put_int(struct table_writer *t, const char *key, long long v)
     put(t, key, arena_printf(t->arena, "%lld", v));
 }
 
+/* Array by array: the text of all of them would be the largest thing in memory. */
+static void put_bytes(struct table_writer *t, const char *key, const void *bytes, size_t n)
+{
+    struct arena_mark mark = arena_mark(t->arena);
+    put(t, key, base64_text(t->arena, bytes, n));
+    arena_reset(t->arena, mark);
+    it_sealed_flush(t->out);
+}
+
 static void write_chunks(struct table_writer *out, const struct it_chunks *c)
 {
-    struct arena *a = out->arena;
-    struct str bytes = str_new(a);
+    struct json_writer *w = &out->out->w;
+    struct arena own = {0};
+    struct str bytes = str_new(&own);
     bool any_absent = false;
 
-    json_object(out->w, "chunks");
+    json_object(w, "chunks");
     for (int field = 0; field < 3; field++) {
         str_clear(&bytes);
         for (size_t i = 0; i < c->n; i++)
             add_word(&bytes, field == 0 ? (uint64_t)c->at[i].id : field == 1 ? c->at[i].rows : c->at[i].keys);
-        put(out, field == 0 ? "id" : field == 1 ? "rows" : "keys", base64_text(a, bytes.s, bytes.len));
+        put_bytes(out, field == 0 ? "id" : field == 1 ? "rows" : "keys", bytes.s, bytes.len);
     }
-    json_array(out->w, "digests");
+    json_array(w, "digests");
     for (size_t d = 0; d < c->columns; d++) {
         str_clear(&bytes);
         for (size_t i = 0; i < c->n; i++) {
             add_word(&bytes, c->digest[i * c->columns + d]);
             any_absent = any_absent || c->absent[i * c->columns + d];
         }
-        put(out, NULL, base64_text(a, bytes.s, bytes.len));
+        put_bytes(out, NULL, bytes.s, bytes.len);
     }
-    json_end_array(out->w);
-    put(out, "absent", any_absent ? base64_text(a, c->absent, c->n * c->columns) : "");
-    json_end_object(out->w);
+    json_end_array(w);
+    put_bytes(out, "absent", c->absent, any_absent ? c->n * c->columns : 0);
+    json_end_object(w);
+    arena_free(&own);
 }
 
-void it_chunks_write(struct json_writer *w, struct arena *a, const struct it_chunks *c)
+void it_chunks_write(struct it_sealed *file, struct arena *a, const struct it_chunks *c)
 {
-    struct table_writer out = {.w = w, .digest = hash_start(HASH_SHA256), .arena = a};
+    struct table_writer out = {.out = file, .digest = hash_start(HASH_SHA256), .arena = a};
     write_chunks(&out, c);
     hash_discard(out.digest);
 }
@@ -145,9 +156,10 @@ static void write_description(struct json_writer *w, const struct it_table *t)
     json_string(w, "skip_message", t->skip_message);
 }
 
-static void write_table(struct json_writer *w, struct arena *a, const struct it_table *t, bool describe, bool digested)
+static void write_table(struct it_sealed *file, struct arena *a, const struct it_table *t, bool describe, bool digested)
 {
-    struct table_writer out = {.w = w, .digest = hash_start(HASH_SHA256), .arena = a};
+    struct table_writer out = {.out = file, .digest = hash_start(HASH_SHA256), .arena = a};
+    struct json_writer *w = &file->w;
     char hex[HASH_HEX_MAX];
 
     json_object(w, NULL);
@@ -253,8 +265,10 @@ static void write_rest(struct json_writer *w, const struct it_side *s, bool desc
     json_end_array(w);
 }
 
-void it_side_write(struct json_writer *w, const char *key, const struct it_side *s)
+void it_side_write(struct it_sealed *out, const char *key, const struct it_side *s)
 {
+    struct json_writer *w = &out->w;
+
     json_object(w, key);
     json_string(w, "role", s->role);
     json_bool(w, "live", s->live);
@@ -267,7 +281,7 @@ void it_side_write(struct json_writer *w, const char *key, const struct it_side 
     json_array(w, "tables");
     for (size_t i = 0; i < s->tables.n; i++) {
         struct arena scratch = {0};
-        write_table(w, &scratch, &s->tables.at[i], true, !s->live); /* a live side's digests follow from pairing */
+        write_table(out, &scratch, &s->tables.at[i], true, !s->live); /* a live side's digests follow from pairing */
         arena_free(&scratch);
     }
     json_end_array(w);
@@ -283,51 +297,53 @@ const char *it_level_name(enum integrity_strictness s)
     return levels[s];
 }
 
-/* The file's text, and its root. */
-static struct str render(struct it_side *s, struct arena *a, char hex[HASH_HEX_MAX])
+/* `path` NULL: only the bytes are counted. */
+static bool write_certificate(struct ctx *cx, struct it_side *s, const char *path, const char **root, size_t *bytes)
 {
-    struct str file = str_new(a);
-    size_t from = it_sealed_begin(&file, "certificate");
-    struct json_writer w = json_writer(&file);
-    json_object(&w, NULL);
-    json_int(&w, "version", INTEGRITY_CERTIFICATE_VERSION);
-    json_string(&w, "tool", "dbstep");
-    json_string(&w, "taken_at", s->taken_at);
-    json_string(&w, "strictness", levels[s->strictness]);
-    json_string(&w, "digest_family", IT_DIGEST_FAMILY);
-    json_string(&w, "quiescence", s->quiescence);
-    it_server_write(&w, s);
-    json_array(&w, "tables");
+    struct it_sealed file;
+    struct arena scratch = {0};
+
+    if (!it_sealed_begin(cx, &file, "certificate", path))
+        return false;
+    struct json_writer *w = &file.w;
+    json_object(w, NULL);
+    json_int(w, "version", INTEGRITY_CERTIFICATE_VERSION);
+    json_string(w, "tool", "dbstep");
+    json_string(w, "taken_at", s->taken_at);
+    json_string(w, "strictness", levels[s->strictness]);
+    json_string(w, "digest_family", IT_DIGEST_FAMILY);
+    json_string(w, "quiescence", s->quiescence);
+    it_server_write(w, s);
+    json_array(w, "tables");
     for (size_t i = 0; i < s->tables.n; i++) {
         if (s->tables.at[i].skip)
             continue;
-        struct arena scratch = {0};
-        write_table(&w, &scratch, &s->tables.at[i], false, true);
+        write_table(&file, &scratch, &s->tables.at[i], false, true);
+        it_sealed_flush(&file);
         arena_free(&scratch);
     }
-    json_end_array(&w);
-    write_rest(&w, s, false);
-    it_history_write(&w, a, s);
-    json_end_object(&w);
-
-    hash_hex(HASH_SHA256, file.s + from, file.len - from, hex);
-    str_addf(&file, ",\"root\":\"%s\"}\n", hex);
-    return file;
+    json_end_array(w);
+    write_rest(w, s, false);
+    it_history_write(w, &scratch, s);
+    arena_free(&scratch);
+    json_end_object(w);
+    bool ok = it_sealed_end(&file, root);
+    *bytes = file.bytes;
+    return ok;
 }
 
 size_t it_certificate_size(struct ctx *cx, struct it_side *s)
 {
     struct arena_mark mark = arena_mark(cx->arena);
-    char hex[HASH_HEX_MAX];
-    size_t n = render(s, cx->arena, hex).len;
+    const char *root;
+    size_t n = 0;
+    write_certificate(cx, s, NULL, &root, &n);
     arena_reset(cx->arena, mark);
     return n;
 }
 
 bool it_certificate_write(struct ctx *cx, struct it_side *s, const char *path, const char **root)
 {
-    char hex[HASH_HEX_MAX];
-    struct str file = render(s, cx->arena, hex);
-    *root = arena_strdup(cx->arena, hex);
-    return file_write_durable(cx, path, file.s, file.len);
+    size_t n;
+    return write_certificate(cx, s, path, root, &n);
 }

@@ -304,6 +304,24 @@ void it_geometry_take_over(struct it_side *side, const struct it_side *from);
 bool it_certify(struct ctx *cx, struct it_side *side, const struct integrity_options *o, const char *path,
                 struct integrity_report *r);
 
+/* ---- sealed.c: files bound by a SHA-256 root; kind: "certificate", "plan", "part" ---- */
+/* One that is being written; what was said so far is passed on to the file by it_sealed_flush(), so that none is held whole. */
+struct it_sealed {
+    struct ctx *cx;
+    struct json_writer w; /* of the body */
+    struct str text;
+    struct hash *root;
+    struct file_stream *out; /* NULL: its bytes are only counted */
+    size_t bytes;
+    bool failed;
+};
+bool it_sealed_begin(struct ctx *cx, struct it_sealed *s, const char *kind, const char *path); /* path NULL: count */
+void it_sealed_flush(struct it_sealed *s);
+bool it_sealed_end(struct it_sealed *s, const char **root); /* also after a failure */
+bool it_sealed_read(struct ctx *cx, const char *path, const char *kind, struct json_doc **doc, const char **root);
+bool it_sealed_damaged(struct ctx *cx, const char *kind, const char *path, const char *why); /* always false */
+bool it_sealed_is(struct ctx *cx, const char *path, const char *kind); /* does it begin like one? */
+
 /* ---- certificate.c, certificate_read.c ---- */
 bool it_certificate_write(struct ctx *cx, struct it_side *side, const char *path, const char **root);
 bool it_certificate_read(struct ctx *cx, const char *path, struct it_side *side);
@@ -311,20 +329,13 @@ bool it_certificate_read(struct ctx *cx, const char *path, struct it_side *side)
 bool it_certificate_bound(struct ctx *cx, struct it_side *side, long long bytes, struct integrity_report *r);
 size_t it_certificate_size(struct ctx *cx, struct it_side *side);
 /* A side of a plan: as a certificate without chunks, with all that pairing asks of its tables. */
-void it_side_write(struct json_writer *w, const char *key, const struct it_side *side);
+void it_side_write(struct it_sealed *out, const char *key, const struct it_side *side);
 bool it_side_read(struct ctx *cx, const char *path, const struct json *body, struct it_side *side);
 void it_server_write(struct json_writer *w, const struct it_side *side); /* members server, settings, probes */
-void it_chunks_write(struct json_writer *w, struct arena *a, const struct it_chunks *c); /* member chunks */
+void it_chunks_write(struct it_sealed *out, struct arena *a, const struct it_chunks *c); /* member chunks */
 /* columns: how many digests a chunk must have. */
 bool it_chunks_read(struct ctx *cx, const char *path, const struct json *chunks, struct it_chunks *out, size_t columns);
 const char *it_level_name(enum integrity_strictness s);
-
-/* ---- sealed.c: files bound by a SHA-256 root; kind: "certificate", "plan", "part" ---- */
-size_t it_sealed_begin(struct str *file, const char *kind); /* where the body begins */
-bool it_sealed_end(struct ctx *cx, struct str *file, size_t from, const char *path, const char **root);
-bool it_sealed_read(struct ctx *cx, const char *path, const char *kind, struct json_doc **doc, const char **root);
-bool it_sealed_damaged(struct ctx *cx, const char *kind, const char *path, const char *why); /* always false */
-bool it_sealed_is(struct ctx *cx, const char *path, const char *kind); /* does it begin like one? */
 
 /* ---- history.c ---- */
 struct json;

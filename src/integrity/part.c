@@ -79,9 +79,10 @@ bool it_slice_queue(struct ctx *cx, struct it_plan *plan, size_t slice, struct i
     return true;
 }
 
-static void write_table(struct json_writer *w, struct it_pass *p)
+static void write_table(struct it_sealed *out, struct it_pass *p)
 {
     const struct it_table *t = p->table;
+    struct json_writer *w = &out->w;
     struct arena scratch = {0};
 
     json_object(w, NULL);
@@ -101,7 +102,7 @@ static void write_table(struct json_writer *w, struct it_pass *p)
         it_chunks_sort(&p->chunks);
         json_int(w, "digests", (long long)p->chunks.columns);
         json_int64_string(w, "rows", (long long)it_chunks_rows(&p->chunks));
-        it_chunks_write(w, &scratch, &p->chunks);
+        it_chunks_write(out, &scratch, &p->chunks);
     }
     json_end_object(w);
     arena_free(&scratch);
@@ -110,28 +111,28 @@ static void write_table(struct json_writer *w, struct it_pass *p)
 bool it_part_write(struct ctx *cx, const struct it_reading *r, const char *path, const char **root)
 {
     const struct it_side *live = r->live;
-    struct str file = str_new(cx->arena);
-    size_t from = it_sealed_begin(&file, "part");
-    struct json_writer w = json_writer(&file);
-
-    json_object(&w, NULL);
-    json_int(&w, "version", INTEGRITY_CERTIFICATE_VERSION);
-    json_string(&w, "tool", "dbstep");
-    json_string(&w, "taken_at", live->taken_at);
-    json_string(&w, "plan", r->plan->id);
-    json_int(&w, "slice", (long long)r->slice);
-    json_string(&w, "side", r->plan->slices.at[r->slice].right ? "right" : "left");
-    json_string(&w, "digest_family", IT_DIGEST_FAMILY);
-    json_string(&w, "exported_snapshot", live->exported);
-    json_string(&w, "started_at", live->started_at);
-    json_string(&w, "end_snapshot", live->end_snapshot ? live->end_snapshot : live->snapshot);
-    it_server_write(&w, live);
-    json_array(&w, "tables");
+    struct it_sealed file;
+    if (!it_sealed_begin(cx, &file, "part", path))
+        return false;
+    struct json_writer *w = &file.w;
+    json_object(w, NULL);
+    json_int(w, "version", INTEGRITY_CERTIFICATE_VERSION);
+    json_string(w, "tool", "dbstep");
+    json_string(w, "taken_at", live->taken_at);
+    json_string(w, "plan", r->plan->id);
+    json_int(w, "slice", (long long)r->slice);
+    json_string(w, "side", r->plan->slices.at[r->slice].right ? "right" : "left");
+    json_string(w, "digest_family", IT_DIGEST_FAMILY);
+    json_string(w, "exported_snapshot", live->exported);
+    json_string(w, "started_at", live->started_at);
+    json_string(w, "end_snapshot", live->end_snapshot ? live->end_snapshot : live->snapshot);
+    it_server_write(w, live);
+    json_array(w, "tables");
     for (size_t i = 0; i < r->n; i++)
-        write_table(&w, &r->passes[i]);
-    json_end_array(&w);
-    json_end_object(&w);
-    return it_sealed_end(cx, &file, from, path, root);
+        write_table(&file, &r->passes[i]);
+    json_end_array(w);
+    json_end_object(w);
+    return it_sealed_end(&file, root);
 }
 
 static void tell(struct ctx *cx, struct integrity_report *report, const struct it_reading *r)

@@ -198,30 +198,30 @@ static void write_slices(struct json_writer *w, const struct it_plan *p)
 
 bool it_plan_write(struct ctx *cx, struct it_plan *p, const char *path)
 {
-    struct str file = str_new(cx->arena);
-    size_t from = it_sealed_begin(&file, "plan");
-    struct json_writer w = json_writer(&file);
-
-    json_object(&w, NULL);
-    json_int(&w, "version", INTEGRITY_CERTIFICATE_VERSION);
-    json_string(&w, "tool", "dbstep");
-    json_string(&w, "taken_at", p->d.right.taken_at);
-    json_string(&w, "strictness", it_level_name(p->o.strictness));
-    json_bool(&w, "sums", p->o.sums);
-    json_bool(&w, "certify", p->certify);
-    json_string(&w, "certificate", p->d.left.live ? "" : p->d.left.root);
-    write_list(&w, "tables", p->o.tables);
-    write_list(&w, "exclude_tables", p->o.exclude_tables);
-    write_list(&w, "expected_changes", p->o.expected_changes);
-    write_list(&w, "live_writes", p->o.live_writes);
-    write_list(&w, "derived_changes", p->o.derived_changes);
+    struct it_sealed file;
+    if (!it_sealed_begin(cx, &file, "plan", path))
+        return false;
+    struct json_writer *w = &file.w;
+    json_object(w, NULL);
+    json_int(w, "version", INTEGRITY_CERTIFICATE_VERSION);
+    json_string(w, "tool", "dbstep");
+    json_string(w, "taken_at", p->d.right.taken_at);
+    json_string(w, "strictness", it_level_name(p->o.strictness));
+    json_bool(w, "sums", p->o.sums);
+    json_bool(w, "certify", p->certify);
+    json_string(w, "certificate", p->d.left.live ? "" : p->d.left.root);
+    write_list(w, "tables", p->o.tables);
+    write_list(w, "exclude_tables", p->o.exclude_tables);
+    write_list(w, "expected_changes", p->o.expected_changes);
+    write_list(w, "live_writes", p->o.live_writes);
+    write_list(w, "derived_changes", p->o.derived_changes);
     if (!p->certify)
-        it_side_write(&w, "left", &p->d.left);
-    it_side_write(&w, "right", &p->d.right);
-    write_slices(&w, p);
-    json_end_object(&w);
+        it_side_write(&file, "left", &p->d.left);
+    it_side_write(&file, "right", &p->d.right);
+    write_slices(w, p);
+    json_end_object(w);
     p->path = path;
-    return it_sealed_end(cx, &file, from, path, &p->id);
+    return it_sealed_end(&file, &p->id);
 }
 
 static void read_list(struct ctx *cx, const struct json *body, const char *key, struct str_list *out)

@@ -23,20 +23,38 @@ bool it_sealed_damaged(struct ctx *cx, const char *kind, const char *path, const
     return false;
 }
 
-size_t it_sealed_begin(struct str *file, const char *kind)
+bool it_sealed_begin(struct ctx *cx, struct it_sealed *s, const char *kind, const char *path)
 {
-    str_addf(file, "{\"%s\":", kind);
-    return file->len;
+    *s = (struct it_sealed){.cx = cx, .text = str_new(cx->arena)};
+    if (path && !file_stream_begin(cx, path, &s->out))
+        return false;
+    str_addf(&s->text, "{\"%s\":", kind);
+    it_sealed_flush(s);
+    s->root = hash_start(HASH_SHA256); /* over the body alone */
+    s->w = json_writer(&s->text);
+    return true;
 }
 
-bool it_sealed_end(struct ctx *cx, struct str *file, size_t from, const char *path, const char **root)
+void it_sealed_flush(struct it_sealed *s)
+{
+    s->bytes += s->text.len;
+    if (s->root)
+        hash_add(s->root, s->text.s, s->text.len);
+    s->failed = s->failed || (s->out && !file_stream_add(s->cx, s->out, s->text.s, s->text.len));
+    str_clear(&s->text);
+}
+
+bool it_sealed_end(struct it_sealed *s, const char **root)
 {
     char hex[HASH_HEX_MAX];
 
-    hash_hex(HASH_SHA256, file->s + from, file->len - from, hex);
-    str_addf(file, "%s%s\"}\n", tail, hex);
-    *root = arena_strdup(cx->arena, hex);
-    return file_write_durable(cx, path, file->s, file->len);
+    it_sealed_flush(s);
+    hash_finish_hex(s->root, hex);
+    s->root = NULL;
+    *root = arena_strdup(s->cx->arena, hex);
+    str_addf(&s->text, "%s%s\"}\n", tail, hex);
+    it_sealed_flush(s);
+    return !s->failed && (!s->out || file_stream_end(s->cx, s->out));
 }
 
 bool it_sealed_is(struct ctx *cx, const char *path, const char *kind)

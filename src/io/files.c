@@ -116,31 +116,62 @@ static mode_t usual_mode(void)
 
 enum { DURABLE = 1, PRIVATE = 2 };
 
-static bool write_and_rename(struct ctx *cx, const char *path, const char *content, size_t len, unsigned how)
-{
-    bool durable = how & DURABLE;
-    const char *folder = folder_of(cx->arena, path);
-    char *temporary = arena_printf(cx->arena, "%s/.%s.XXXXXX", folder, path_base(path));
-    int fd = mkostemp(temporary, O_CLOEXEC);
+struct file_stream {
+    const char *path, *folder;
+    char *temporary;
+    int fd;
+    unsigned how;
+};
 
-    if (fd < 0)
+static bool give_up(struct ctx *cx, struct file_stream *s)
+{
+    fail_output(cx, "write", s->path);
+    if (s->fd >= 0)
+        close(s->fd);
+    unlink(s->temporary);
+    return false;
+}
+
+static bool begin(struct ctx *cx, const char *path, unsigned how, struct file_stream *s)
+{
+    *s = (struct file_stream){.path = path, .folder = folder_of(cx->arena, path), .how = how};
+    s->temporary = arena_printf(cx->arena, "%s/.%s.XXXXXX", s->folder, path_base(path));
+    s->fd = mkostemp(s->temporary, O_CLOEXEC);
+    if (s->fd < 0)
         return fail_output(cx, "write", path);
-    bool ok = ((how & PRIVATE) || fchmod(fd, usual_mode()) == 0) && write_whole(fd, content, len) &&
-              (!durable || fsync(fd) == 0);
-    if (!ok)
-        fail_output(cx, "write", path);
-    if (close(fd) != 0 && ok) /* network file systems may tell of a full disk only now */
-        ok = fail_output(cx, "write", path);
-    if (ok && rename(temporary, path) != 0)
-        ok = fail_output(cx, "write", path);
-    if (!ok) {
-        unlink(temporary);
-        return false;
-    }
-    FD_AUTO dir = durable ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    return (how & PRIVATE) || fchmod(s->fd, usual_mode()) == 0 || give_up(cx, s);
+}
+
+bool file_stream_add(struct ctx *cx, struct file_stream *s, const char *data, size_t len)
+{
+    return write_whole(s->fd, data, len) || give_up(cx, s);
+}
+
+bool file_stream_end(struct ctx *cx, struct file_stream *s)
+{
+    bool durable = s->how & DURABLE;
+    if (durable && fsync(s->fd) != 0)
+        return give_up(cx, s);
+    int closed = close(s->fd);
+    s->fd = -1;
+    if (closed != 0 || rename(s->temporary, s->path) != 0) /* network file systems may tell of a full disk only now */
+        return give_up(cx, s);
+    FD_AUTO dir = durable ? open(s->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (dir >= 0)
         fsync(dir); /* some file systems refuse this on folders; the file itself is safe */
     return true;
+}
+
+bool file_stream_begin(struct ctx *cx, const char *path, struct file_stream **out)
+{
+    *out = ARENA_NEW(cx->arena, struct file_stream);
+    return begin(cx, path, DURABLE, *out);
+}
+
+static bool write_and_rename(struct ctx *cx, const char *path, const char *content, size_t len, unsigned how)
+{
+    struct file_stream s;
+    return begin(cx, path, how, &s) && file_stream_add(cx, &s, content, len) && file_stream_end(cx, &s);
 }
 
 bool file_write_atomic(struct ctx *cx, const char *path, const char *content, size_t len)
