@@ -14,8 +14,16 @@
  * value. strong: exact, and 128 bits of a SHA-256 over each whole row.
  *
  * Probability. A changed value escapes a chunk's 64-bit digest with probability 2^-64; a row that came or went must also leave the
- * count as it was; strong adds 128 bits that would have to agree as well. Digests stand against accidents, not against a person who
+ * count as it was; strong adds 128 bits that would have to agree as well. Sums are taken modulo 2^64, so m equal rows of a table without a key
+ * that all change alike escape m times as easily. Digests stand against accidents, not against a person who
  * chooses values so that they collide.
+ *
+ * Digest. native: the server's own hash functions, which differ between architectures and encodings and may between major versions. Constants put
+ * through them on both sides show where two servers agree; where they do not, and for text in two encodings, both take a portable digest: 64 bits
+ * of SHA-256 over the seed and the value in UTF-8, 5 to 10 times as slow. A certificate says which form each family of types has; one that is to
+ * be compared on any server is taken in the portable form. Values are written under pinned settings (time zone, styles, float digits, …); what
+ * two versions write differently all the same is a difference: "char" beyond ASCII, by 13 and older minor releases. Text that has no form in
+ * UTF-8 leaves its table uncompared.
  *
  * Sides. The left is a certificate, or a live database; the right is a live database. A certificate may have a witness: the database it was taken
  * from. Its rows are believed only where its digest of the chunk, recomputed now, still equals the certificate's.
@@ -62,6 +70,7 @@
 
 #define INTEGRITY_CERTIFICATE_VERSION 1
 
+enum integrity_digest { INTEGRITY_DIGEST_AUTO, INTEGRITY_DIGEST_NATIVE, INTEGRITY_DIGEST_PORTABLE };
 enum integrity_strictness { INTEGRITY_EXACT, INTEGRITY_SEMANTIC, INTEGRITY_STRONG };
 /* As result.h's severities, by value. */
 enum integrity_severity { INTEGRITY_ERROR = 1, INTEGRITY_WARNING, INTEGRITY_NOTE };
@@ -139,6 +148,7 @@ struct integrity_options {
     const struct str_list *tables, *exclude_tables;
     bool sums;            /* aggregate by sum instead of bit_xor, as servers before 14 need */
     const char *snapshot; /* an exported snapshot to read on; NULL: a new one */
+    enum integrity_digest digest;
     /* integrity_baseline only */
     const char *geometry_from;   /* a certificate whose chunks and strictness are taken over; may be NULL */
     long long sketch_bytes;      /* of the certificate, for sketches; 0: none */

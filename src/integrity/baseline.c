@@ -44,15 +44,20 @@ static void own_pass(struct ctx *cx, struct it_side *side, struct it_table *t, s
 {
     *p = (struct it_pass){.cx = cx, .side = side, .table = t, .geometry = &t->geometry, .strong = t->strong};
     p->bounded = t->geometry.kind == KEY_RANGE && !t->geometry_given; /* the bounds are its own */
-    for (size_t k = 0; k < t->key.n; k++)
-        *VEC_PUSH(cx->arena, &p->keys) = *it_column_find(t, t->key.at[k]);
+    for (size_t k = 0; k < t->key.n; k++) {
+        struct it_column *own = VEC_PUSH(cx->arena, &p->keys);
+        *own = *it_column_find(t, t->key.at[k]);
+        own->portable = it_portable(side->portable, own->family);
+    }
     for (size_t c = 0; c < t->columns.n; c++) {
         bool key = false;
         for (size_t k = 0; k < t->key.n; k++)
             key = key || text_equal(t->key.at[k], t->columns.at[c].name);
         if (key)
             continue;
-        *VEC_PUSH(cx->arena, &p->columns) = t->columns.at[c];
+        struct it_column *own = VEC_PUSH(cx->arena, &p->columns);
+        *own = t->columns.at[c];
+        own->portable = it_portable(side->portable, own->family);
         *VEC_PUSH(cx->arena, &t->digested) = t->columns.at[c].name;
     }
 }
@@ -124,6 +129,7 @@ void it_geometry_take_over(struct it_side *side, const struct it_side *from)
         if (!same)
             continue;
         t->geometry = old->geometry;
+        t->geometry.portable = it_portable(side->portable, FAM_INT8);
         t->geometry_given = true;
         for (size_t c = 0; c < t->columns.n; c++) {
             const struct it_column *was = it_column_find(old, t->columns.at[c].name);
@@ -154,6 +160,8 @@ bool it_certify(struct ctx *cx, struct it_side *side, const struct integrity_opt
     r->certificate_file = path;
     it_proof(cx, r, "%lld rows of %lld tables (%lld columns) are certified on one snapshot, in %lld chunks",
              r->rows_compared, r->tables_compared, r->columns_compared, r->chunks_compared);
+    if (side->portable)
+        it_digest_tell(cx, r, side->portable);
     it_proof(cx, r, "the certificate's root is SHA-256 %s", r->root_digest);
     return true;
 }
@@ -182,6 +190,7 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
         goto done;
     }
     o->sums = o->sums || it_side_needs_sums(&side);
+    it_digest_of_certificate(&side, o->geometry_from ? &from : NULL, o);
     it_geometry_take_over(&side, &from);
     wanted = arena_array(cx->arena, side.tables.n, sizeof *wanted);
     for (size_t i = 0; i < side.tables.n; i++)

@@ -270,7 +270,19 @@ static bool load_objects(struct ctx *cx, struct it_side *side)
 {
     PG_ROWS_AUTO rows = {.n = 0};
     struct arena *a = cx->arena;
-    if (!pg_query(cx, pg_pool_first(side->pool), &rows, sql_integrity_objects, 0, NULL))
+    struct pg *pg = pg_pool_first(side->pool);
+    if (!pg_exec(cx, pg, "SAVEPOINT dbstep_objects"))
+        return false;
+    /* Definitions are put together from the catalogue as it is now: what another session has just dropped makes the query fail. */
+    if (!pg_query(cx, pg, &rows, sql_integrity_objects, 0, NULL)) {
+        if (!pg_failed_with(cx, "XX000") && !pg_failed_with(cx, "42P01") && !pg_failed_with(cx, "42703") &&
+            !pg_failed_with(cx, "55P03"))
+            return false;
+        side->objects_lost = arena_strdup(a, cx->err.message);
+        err_clear(cx);
+        return pg_exec(cx, pg, "ROLLBACK TO SAVEPOINT dbstep_objects");
+    }
+    if (!pg_exec(cx, pg, "RELEASE SAVEPOINT dbstep_objects"))
         return false;
     for (int i = 0; i < rows.n; i++)
         *VEC_PUSH(a, &side->objects) = (struct it_object){.kind = arena_strdup(a, pg_text(&rows, i, 0)),

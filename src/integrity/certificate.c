@@ -3,7 +3,8 @@
  * The file is {"certificate":BODY,"root":"HEX"} and a newline; HEX is the SHA-256 of BODY's bytes as they stand, so that any change of the file,
  * be it one space, is seen. BODY is minified JSON in one order of members:
  *
- *   version, tool, taken_at, strictness, digest_family, quiescence
+ *   version, tool, taken_at, strictness, quiescence
+ *   digest_family {a family of types: "postgres-extended-2" (the server's hash functions) or "sha256-utf8-1" (the portable form)}
  *   server    {system_identifier, database, database_oid, server_version, timeline, in_recovery, lsn_start, lsn_end, snapshot, encoding, collation,
  *              role, superuser, bypass_rls}
  *   settings  [the session's SET statements]
@@ -265,6 +266,14 @@ static void write_rest(struct json_writer *w, const struct it_side *s, bool desc
     json_end_array(w);
 }
 
+static void write_digest_family(struct json_writer *w, const struct it_side *s)
+{
+    json_object(w, "digest_family");
+    for (int f = FAM_NONE + 1; f < FAM_COUNT; f++)
+        json_string(w, it_family_name((enum it_family)f), it_digest_name(it_portable(s->portable, (enum it_family)f)));
+    json_end_object(w);
+}
+
 void it_side_write(struct it_sealed *out, const char *key, const struct it_side *s)
 {
     struct json_writer *w = &out->w;
@@ -277,6 +286,7 @@ void it_side_write(struct it_sealed *out, const char *key, const struct it_side 
     json_string(w, "taken_at", s->taken_at);
     json_string(w, "strictness", it_level_name(s->strictness));
     json_string(w, "quiescence", s->quiescence ? s->quiescence : "");
+    write_digest_family(w, s);
     it_server_write(w, s);
     json_array(w, "tables");
     for (size_t i = 0; i < s->tables.n; i++) {
@@ -311,8 +321,8 @@ static bool write_certificate(struct ctx *cx, struct it_side *s, const char *pat
     json_string(w, "tool", "dbstep");
     json_string(w, "taken_at", s->taken_at);
     json_string(w, "strictness", levels[s->strictness]);
-    json_string(w, "digest_family", IT_DIGEST_FAMILY);
     json_string(w, "quiescence", s->quiescence);
+    write_digest_family(w, s);
     it_server_write(w, s);
     json_array(w, "tables");
     for (size_t i = 0; i < s->tables.n; i++) {

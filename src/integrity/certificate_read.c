@@ -170,7 +170,8 @@ static bool read_table(struct reader *r, const struct json *v)
                                        .lo = number(g, "lo", 0),
                                        .hi = number(g, "hi", -1),
                                        .mask = number(g, "mask", 0),
-                                       .sums = number(g, "sums", 0) != 0};
+                                       .sums = number(g, "sums", 0) != 0,
+                                       .portable = it_portable(r->side->portable, FAM_INT8)};
     if (t->geometry.shift < 0 || t->geometry.shift > 63 || t->geometry.mask < 0 ||
         t->geometry.mask >= 2 * IT_MAX_CHUNKS || (t->geometry.mask & (t->geometry.mask + 1)))
         return damaged(r->cx, r->path, "a geometry is out of range");
@@ -224,10 +225,24 @@ static void read_server(struct reader *r, const struct json *body)
                                                      : INTEGRITY_EXACT;
 }
 
+static bool read_digest_family(struct reader *r, const struct json *families)
+{
+    for (int f = FAM_NONE + 1; f < FAM_COUNT; f++) {
+        const char *digest = json_get_text(families, it_family_name((enum it_family)f), "");
+        if (text_equal(digest, it_digest_name(true)))
+            r->side->portable |= 1u << f;
+        else if (!text_equal(digest, it_digest_name(false)))
+            return damaged(r->cx, r->path, "it takes digests in a form that this version does not know");
+    }
+    return true;
+}
+
 static bool read_side(struct reader *r, const struct json *body)
 {
     struct arena *a = r->cx->arena;
 
+    if (!read_digest_family(r, json_get(body, "digest_family")))
+        return false;
     read_server(r, body);
     for (const struct json *v = json_first(json_get(body, "probes")); v; v = json_next(v))
         *VEC_PUSH(a, &r->side->probes) =
@@ -267,8 +282,7 @@ static bool read_body(struct reader *r, const struct json *body)
 {
     long long version = number(body, "version", -1);
 
-    if (version != INTEGRITY_CERTIFICATE_VERSION ||
-        !text_equal(json_get_text(body, "digest_family", ""), IT_DIGEST_FAMILY)) {
+    if (version != INTEGRITY_CERTIFICATE_VERSION) {
         fail(r->cx, E_INPUT, "certificate %s has format %lld, and this version reads %d", r->path, version,
              INTEGRITY_CERTIFICATE_VERSION);
         err_hint(r->cx, "compare with the version of dbstep that wrote it");

@@ -187,30 +187,6 @@ bool it_name_differences(struct it_diff *d, struct it_pair *p)
 
 /* ---- the run ---- */
 
-bool it_same_hashes(struct it_diff *d, const struct it_side *l, const struct it_side *r)
-{
-    for (size_t i = 0; i < l->probes.n; i++)
-        for (size_t k = 0; k < r->probes.n; k++)
-            if (text_equal(l->probes.at[i].family, r->probes.at[k].family) &&
-                !text_equal(l->probes.at[i].value, r->probes.at[k].value)) {
-                fail(d->cx, E_INCONCLUSIVE,
-                     "the %s (PostgreSQL %s) and the %s (%s) hash %s values differently, so digests cannot be compared",
-                     l->role, l->id.server_version, r->role, r->id.server_version, l->probes.at[i].family);
-                err_hint(d->cx, "compare servers of one architecture and encoding");
-                return false;
-            }
-    return true;
-}
-
-bool it_encodings_agree(struct it_diff *d, const struct it_side *other)
-{
-    if (text_equal(d->left.id.encoding, other->id.encoding))
-        return true;
-    fail(d->cx, E_INCONCLUSIVE, "the %s is encoded in %s and the %s in %s: digests of text are over the server's bytes",
-         d->left.role, d->left.id.encoding, other->role, other->id.encoding);
-    return false;
-}
-
 /* "{1,2}" of the low 32 bits, which is what xmin shows. */
 static bool transactions(struct it_diff *d)
 {
@@ -304,9 +280,7 @@ bool it_sides_open(struct it_diff *d, const char *certificate, const struct pg_t
     }
     if (left && !it_side_open(d->cx, certificate ? &d->witness : &d->left, left, "source", o))
         return false;
-    return it_side_open(d->cx, &d->right, right, "database", o) && it_encodings_agree(d, &d->right) &&
-           (!d->witness.pool || it_encodings_agree(d, &d->witness)) && it_same_hashes(d, &d->left, &d->right) &&
-           (!d->witness.pool || it_same_hashes(d, &d->left, &d->witness)) && aggregate_possible(d, o) &&
+    return it_side_open(d->cx, &d->right, right, "database", o) && it_digest_choose(d) && aggregate_possible(d, o) &&
            two_databases(d) && transactions_visible(d);
 }
 
@@ -347,7 +321,7 @@ static bool run_passes(struct it_diff *d)
     if (!pg_pools_run(cx, pools, n_sides))
         return false;
     for (size_t i = 0; i < n_sides; i++)
-        if (!it_side_compile(cx, sides[i], false))
+        if (!it_side_compile(cx, sides[i], false) || !it_side_check(cx, sides[i], d->report))
             return false;
     return true;
 }
@@ -428,6 +402,57 @@ static void tell_quiescence(struct it_diff *d, const struct it_side *side, const
         it_uncovered(d->cx, d->report, "writes on the %s after its snapshot: %s", name, side->quiescence);
 }
 
+/* The families that something compared was digested with in the portable form. */
+static unsigned portable_used(const struct it_diff *d)
+{
+    unsigned used = 0;
+
+    for (size_t i = 0; i < d->pairs.n; i++) {
+        const struct it_pass *p = &d->pairs.at[i].right_pass;
+        if (!d->pairs.at[i].comparable || p->table->skip)
+            continue;
+        used |= p->geometry->kind != KEY_HASH ? 1u << FAM_INT8 : 0; /* of the keys, or of whole rows */
+        for (size_t k = 0; k < p->keys.n; k++)
+            used |= 1u << p->keys.at[k].family;
+        for (size_t c = 0; c < p->columns.n; c++)
+            used |= 1u << p->columns.at[c].family;
+    }
+    return used & d->left.portable;
+}
+
+/* What stands behind an "equal". A sum of m equal rows' hashes loses the factors of two in m. */
+static void tell_probability(struct it_diff *d)
+{
+    long long whole = 0, compared = 0;
+    bool multiset = false, strong = d->o->strictness == INTEGRITY_STRONG;
+
+    for (size_t i = 0; i < d->pairs.n; i++) {
+        const struct it_pair *p = &d->pairs.at[i];
+        if (!p->comparable || p->left->skip || p->right->skip)
+            continue;
+        compared++;
+        whole += p->right_pass.strong;
+        multiset = multiset || p->left->geometry.kind == KEY_NONE;
+    }
+    if (!compared)
+        return;
+    const char *alike = !multiset ? ""
+                        : strong  ? "; m equal rows without a key that change alike: m^3 times that"
+                                  : "; m equal rows without a key that change alike: m times that";
+    if (strong)
+        it_proof(
+            d->cx, d->report,
+            "a change escapes with probability 2^-192 in %lld of %lld tables (64 bits of its column or key, and 128 of SHA-256 over the whole "
+            "row), 2^-64 in the others%s",
+            whole, compared, alike);
+    else
+        it_proof(
+            d->cx, d->report,
+            "a change escapes with probability 2^-64 (64 bits of its column; of a row that came or went those of its key, beside the "
+            "count); strictness=strong: 2^-192%s",
+            alike);
+}
+
 void it_conclude_all(struct it_diff *d)
 {
     struct integrity_report *r = d->report;
@@ -448,11 +473,8 @@ void it_conclude_all(struct it_diff *d)
         d->cx, r,
         "%lld rows and %lld columns of %lld tables were compared in %lld chunks, every value bound to its row's key",
         r->rows_compared, r->columns_compared, r->tables_compared, r->chunks_compared);
-    it_proof(
-        d->cx, r,
-        d->o->strictness == INTEGRITY_STRONG
-            ? "a changed value escapes with probability 2^-64, and 2^-192 where whole rows were hashed with SHA-256 as well"
-            : "a changed value escapes with probability 2^-64, a row that came or went with less (strictness=strong: 2^-192)");
+    tell_probability(d);
+    it_digest_tell(d->cx, r, portable_used(d));
     r->quiescent = d->right.quiescent;
     tell_quiescence(d, &d->right, d->right.role);
     if (d->left.live)

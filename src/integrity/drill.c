@@ -74,8 +74,9 @@ static const char *drill_sql(const struct merge *m, const struct it_pass *p)
     if (p->geometry->kind == KEY_NONE)
         str_add(&sql, " GROUP BY q.s");
     str_add(&sql, " ORDER BY q.s");
-    for (size_t k = 0; k < p->keys.n && p->geometry->kind == KEY_HASH; k++)
-        str_addf(&sql, ", q.k%zu::text COLLATE \"C\"", k + 1);
+    for (size_t k = 0; k < p->keys.n && p->geometry->kind == KEY_HASH; k++) /* in the order of the bytes that come */
+        str_addf(&sql, p->keys.at[k].portable ? ", convert_to(q.k%zu::text, 'UTF8')" : ", q.k%zu::text COLLATE \"C\"",
+                 k + 1);
     return sql.s;
 }
 

@@ -141,6 +141,10 @@ static void hex(struct str *out, const char *send, const char *v, const char *s)
 
 void it_family_sql(struct str *out, enum it_family f, const struct it_column *c, const char *v, const char *s)
 {
+    if (c->portable) {
+        it_portable_sql(out, f, c, v, s);
+        return;
+    }
     switch (f) {
     case FAM_NONE:
     case FAM_COUNT: str_add(out, "NULL::bigint"); return;
@@ -213,7 +217,14 @@ void it_family_sql(struct str *out, enum it_family f, const struct it_column *c,
     }
 }
 
-const char *it_probe_sql(struct arena *a)
+static bool is_ascii(const char *s)
+{
+    while (*s && (unsigned char)*s < 128)
+        s++;
+    return !*s;
+}
+
+const char *it_probe_sql(struct arena *a, const char *encoding)
 {
     static const struct {
         enum it_family family;
@@ -221,7 +232,9 @@ const char *it_probe_sql(struct arena *a)
     } probes[] = {
         {FAM_INT4, "int4", {"'-7'::int", "'2147483647'::int"}},
         {FAM_INT8, "int8", {"'-4294967297'::bigint", "'9223372036854775807'::bigint"}},
-        {FAM_TEXT, "text", {"'Gr\xc3\xbc\xc3\x9f'::text", "''::text", "'{\"a\": 1.0}'::jsonb", "'{1,NULL,3}'::int[]"}},
+        {FAM_TEXT,
+         "text",
+         {"'Gr\xc3\xbc\xc3\x9f'::text", "'Gruss'::text", "'{\"a\": 1.0}'::jsonb", "'{1,NULL,3}'::int[]"}},
         {FAM_BPCHAR, "bpchar", {"'ab  '::char(5)"}},
         {FAM_BOOL, "bool", {"true", "false"}},
         {FAM_FLOAT, "float8", {"'-0'::float8", "'1e-20'::float8", "'NaN'::float8"}},
@@ -246,14 +259,20 @@ const char *it_probe_sql(struct arena *a)
     struct str sql = str_new(a);
 
     for (size_t i = 0; i < COUNT(probes); i++) {
-        struct it_column c = {.base = probes[i].base, .typmod = -1};
-        str_addf(&sql, "%sSELECT '%s' AS family, concat_ws(' '", i ? " UNION ALL " : "", names[probes[i].family]);
-        for (size_t v = 0; v < COUNT(probes[i].values) && probes[i].values[v]; v++) {
-            str_add(&sql, ", ");
-            it_family_sql(&sql, probes[i].family, &c, arena_printf(a, "(%s)", probes[i].values[v]),
-                          "-81985529216486896");
+        for (int portable = 0; portable < 2; portable++) {
+            struct it_column c = {.base = probes[i].base, .typmod = -1, .portable = portable};
+            str_addf(&sql, "%sSELECT '%s%s' AS family, concat_ws(' '", sql.len ? " UNION ALL " : "",
+                     names[probes[i].family], portable ? ":portable" : "");
+            for (size_t v = 0; v < COUNT(probes[i].values) && probes[i].values[v]; v++) {
+                const char *value = probes[i].values[v];
+                /* Not every encoding has these letters: their bytes show where encodings differ. */
+                if (!is_ascii(value) && (portable || !text_equal(encoding, "UTF8")))
+                    continue;
+                str_add(&sql, ", ");
+                it_family_sql(&sql, probes[i].family, &c, arena_printf(a, "(%s)", value), "-81985529216486896");
+            }
+            str_add(&sql, ") AS value");
         }
-        str_add(&sql, ") AS value");
     }
     return sql.s;
 }

@@ -124,7 +124,8 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
         const struct it_column *key = t->key.n ? it_column_find(t, t->key.at[0]) : NULL;
         if (t->geometry_given)
             continue;
-        t->geometry = (struct it_geometry){.sums = o->sums || !t->key.n};
+        t->geometry =
+            (struct it_geometry){.sums = o->sums || !t->key.n, .portable = it_portable(side->portable, FAM_INT8)};
         if (!t->key.n) {
             choose_buckets(&t->geometry, KEY_NONE, chunks_wanted(t, estimate(t), o->chunk_rows));
         } else if (t->key.n > 1 || !is_integer(key)) {

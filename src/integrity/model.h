@@ -56,6 +56,7 @@ struct it_column {
     bool
         rescale; /* numeric: hash its values as numeric with `scale` decimals writes them, where that changes no value */
     int scale;
+    bool portable; /* in the form that does not depend on the server */
 };
 struct it_column_list {
     struct it_column *at;
@@ -78,7 +79,8 @@ struct it_geometry {
     int shift;
     long long lo, hi; /* lo > hi: the table was empty */
     long long mask;
-    bool sums; /* digests are sums modulo 2^64, else XOR */
+    bool sums;     /* digests are sums modulo 2^64, else XOR */
+    bool portable; /* keys are mixed in the portable form */
 };
 #define IT_BELOW INT64_MIN
 #define IT_ABOVE INT64_MAX
@@ -159,8 +161,10 @@ struct it_side {
     bool bypass_rls, quiescent;
     const char *quiescence; /* how it was judged */
     enum integrity_strictness strictness;
+    unsigned portable; /* which families take the portable form, a bit each */
     struct it_table_list tables;
     VEC(struct it_object) objects;
+    const char *objects_lost; /* why they could not be read, NULL: they were */
     VEC(struct it_probe) probes;
     VEC(struct it_leaf) other;   /* relations without rows of their own to compare: name, and reason in oid */
     const char *root;            /* certificate's root digest */
@@ -182,8 +186,21 @@ enum it_family it_family_certified(const struct it_column *certified, const stru
 void it_family_adapt(struct it_column *live, const struct it_column *other, enum it_family f);
 /* SQL: the 64-bit hash of `value` (of column c's type) under `seed`; NULL or 0 for NULL. */
 void it_family_sql(struct str *out, enum it_family f, const struct it_column *c, const char *value, const char *seed);
-/* The statement that evaluates constants through every family: rows (family, value). */
-const char *it_probe_sql(struct arena *a);
+/* The statement that evaluates constants through every family, in both forms: rows (family, value); the portable form's family is called
+ * "text:portable". `encoding`: the server's. */
+const char *it_probe_sql(struct arena *a, const char *encoding);
+
+/* ---- portable.c ---- */
+#define IT_ALL_FAMILIES ((1u << FAM_COUNT) - 2)
+static inline bool it_portable(unsigned set, enum it_family f)
+{
+    return set >> f & 1;
+}
+/* As it_family_sql, in the portable form: 64 bits of SHA-256 over the seed and the value. */
+void it_portable_sql(struct str *out, enum it_family f, const struct it_column *c, const char *value, const char *seed);
+/* The portable form's mixing of a key, or of a row's hash, that is no hash yet. */
+const char *it_portable_mix(struct arena *a, const char *seed);
+const char *it_digest_name(bool portable); /* as certificates write it */
 
 /* ---- chunks.c ---- */
 void it_chunks_init(struct it_chunks *c, struct arena *a, size_t columns, size_t expected);
@@ -440,11 +457,18 @@ struct it_diff {
     bool looked_twice;
     bool stored; /* the digests of both sides are of the families that their columns name */
 };
+/* Which families take the portable form, into left.portable: what the probes of both sides, their encodings and the input say. Fails with
+ * E_INCONCLUSIVE when the digests of the sides cannot be made comparable. (portable.c) */
+bool it_digest_choose(struct it_diff *d);
+/* Says what the portable form was used for, and what it costs. `used`: a bit for each family. */
+void it_digest_tell(struct ctx *cx, struct integrity_report *r, unsigned used);
+/* The same of two certificates, and of one that is to be taken; `from`: whose geometry it takes over, or NULL. */
+bool it_digest_stored(struct it_diff *d);
+void it_digest_of_certificate(struct it_side *side, const struct it_side *from, const struct integrity_options *o);
+
 /* ---- diff.c: the steps of a comparison ---- */
 bool it_sides_open(struct it_diff *d, const char *certificate, const struct pg_target *left,
                    const struct pg_target *right, struct integrity_options *o);
-bool it_same_hashes(struct it_diff *d, const struct it_side *l, const struct it_side *r);
-bool it_encodings_agree(struct it_diff *d, const struct it_side *other);
 /* From the passes' chunks: which differ. */
 void it_compare_pair(struct it_diff *d, struct it_pair *p);
 void it_conclude_all(struct it_diff *d);

@@ -99,7 +99,7 @@ static bool comparable(struct it_diff *d)
         err_hint(d->cx, "take the later certificate with 'geometry_from' naming the earlier one");
         return false;
     }
-    return it_encodings_agree(d, &d->right) && it_same_hashes(d, &d->left, &d->right);
+    return it_digest_stored(d);
 }
 
 bool integrity_compare(struct ctx *cx, const char *earlier, const char *later, const struct integrity_options *options,

@@ -92,7 +92,7 @@ static void pair_left(struct it_diff *d, struct it_table *left, struct it_table 
 {
     struct arena *a = d->cx->arena;
 
-    if (!left->skip) {
+    if (!left->skip || left->skip_code) { /* what could not be certified may be left out */
         it_scope(left, d->o);
     } else if (asked_in_vain(d, left)) {
         left->skip_code = "not-in-certificate";
@@ -252,6 +252,7 @@ static void add_column(struct it_diff *d, struct it_pair *p, const struct it_col
     *rc = *r;
     lc->family = f;
     it_family_adapt(rc, l, f);
+    lc->portable = rc->portable = it_portable(d->left.portable, f);
     *VEC_PUSH(a, &p->columns) = l->name;
     p->expected[p->columns.n - 1] = expected;
     p->left_digest[p->n_left_digest++] = d->left.live ? p->columns.n - 1 : left_digest;
@@ -283,6 +284,7 @@ static bool add_key(struct it_diff *d, struct it_pair *p, const char *name)
     *rc = *r;
     lc->family = f;
     it_family_adapt(rc, l, f);
+    lc->portable = rc->portable = it_portable(d->left.portable, f);
     return true;
 }
 
@@ -436,9 +438,11 @@ static const struct it_object *find_object(const struct it_side *s, const char *
 /* The pair whose left, or right, table has that name; NULL: it is not compared. */
 static const struct it_pair *find_pair(const struct it_diff *d, const char *object, bool left)
 {
-    for (size_t i = 0; i < d->pairs.n; i++)
-        if (text_equal(left ? d->pairs.at[i].left->object : d->pairs.at[i].right->object, object))
-            return &d->pairs.at[i];
+    for (size_t i = 0; i < d->pairs.n; i++) {
+        const struct it_pair *p = &d->pairs.at[i];
+        if (text_equal(left ? p->left->object : p->right->object, object))
+            return p->left->skip || p->right->skip ? NULL : p;
+    }
     return NULL;
 }
 

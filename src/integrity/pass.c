@@ -261,9 +261,13 @@ const char *it_pass_seed(const struct it_pass *p)
 {
     /* The key's own digest: a key is not yet mixed, a multiset's row hash must be mixed again, a hash of several columns is one. The server's
      * hash folds 64 bits to 32 first; within a chunk of less than 2^32 keys the upper half is always the same, so nothing is lost. */
-    if (p->geometry->kind == KEY_RANGE && p->geometry->shift <= 32)
-        return "hashint8extended(q.s, 7)";
-    return p->geometry->kind == KEY_HASH ? "q.s" : "hashint8extended(q.s, hashint4extended((q.s >> 32)::int, 7))";
+    if (p->geometry->kind == KEY_HASH)
+        return "q.s";
+    if (p->geometry->portable)
+        return it_portable_mix(p->cx->arena, "q.s");
+    return p->geometry->kind == KEY_RANGE && p->geometry->shift <= 32
+               ? "hashint8extended(q.s, 7)"
+               : "hashint8extended(q.s, hashint4extended((q.s >> 32)::int, 7))";
 }
 
 static const char *statement(const struct it_pass *p, const struct it_leaf *leaf, const char *where)
@@ -436,6 +440,9 @@ bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e)
                text_equal(state, "XX000")) {
         t->skip = "dropped or altered while it was read";
         t->skip_code = "table-vanished";
+    } else if (text_equal(state, "22021") || text_equal(state, "22P05")) { /* as SQL_ASCII databases may hold it */
+        t->skip = "it holds text that is not valid in its encoding, or has no form in UTF-8";
+        t->skip_code = "text-not-utf8";
     } else if (text_equal(state, "55P03")) {
         t->skip = "locked by another session";
         t->skip_code = "table-locked";

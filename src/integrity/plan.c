@@ -408,6 +408,7 @@ bool it_plan_open(struct ctx *cx, struct it_plan *p, const char *certificate, co
     if (!it_side_open(cx, &d->right, right, "database", &p->o) || !it_history_take(cx, &d->right))
         return false;
     p->o.sums = p->o.sums || it_side_needs_sums(&d->right);
+    it_digest_of_certificate(&d->right, p->o.geometry_from ? &from : NULL, &p->o);
     it_geometry_take_over(&d->right, &from);
     stand_on_both(d);
     return true;

@@ -37,9 +37,10 @@ static bool same_request(const struct it_plan *p, const struct it_plan *fresh)
 {
     const struct integrity_options *a = &p->o, *b = &fresh->o;
     return p->certify == fresh->certify && a->strictness == b->strictness && a->sums == b->sums &&
-           same_list(a->tables, b->tables) && same_list(a->exclude_tables, b->exclude_tables) &&
-           same_list(a->expected_changes, b->expected_changes) && same_list(a->live_writes, b->live_writes) &&
-           same_list(a->derived_changes, b->derived_changes) &&
+           p->d.right.portable == fresh->d.right.portable &&
+           (p->certify || p->d.left.portable == fresh->d.left.portable) && same_list(a->tables, b->tables) &&
+           same_list(a->exclude_tables, b->exclude_tables) && same_list(a->expected_changes, b->expected_changes) &&
+           same_list(a->live_writes, b->live_writes) && same_list(a->derived_changes, b->derived_changes) &&
            text_equal(p->certificate, fresh->d.left.live ? "" : fresh->d.left.root);
 }
 

@@ -84,6 +84,12 @@ bool it_sealed_read(struct ctx *cx, const char *path, const char *kind, struct j
     if (memcmp(hex, end + sizeof tail - 1, ROOT_HEX) != 0)
         return it_sealed_damaged(cx, kind, path, "its content does not match its root digest");
     *root = arena_strdup(cx->arena, hex);
+    for (const char *s = body; s < end;) {
+        size_t n = *s ? text_utf8_sequence(s) : 0;
+        if (!n)
+            return it_sealed_damaged(cx, kind, path, "its body is not UTF-8");
+        s += n;
+    }
     *doc = json_parse(body, (size_t)(end - body), NULL);
     return *doc || it_sealed_damaged(cx, kind, path, "its body is not JSON");
 }

@@ -6,7 +6,8 @@
 #include "sql.h"
 
 /* enable_sort off: the planner would sort wide rows for the grouping, at twice the cost. row_security off: a policy raises an error instead of
- * hiding rows. The rest pins how values are written. */
+ * hiding rows. The rest pins how values are written. client_encoding is UTF8, but for databases that do not say what their bytes mean: those that are
+ * not UTF-8 could not be read otherwise. */
 const char *const it_session[] = {
     "SET enable_sort = off",
     "SET jit = off",
@@ -29,6 +30,7 @@ const char *const it_session[] = {
     "SET transform_null_equals = off",
     "SET default_transaction_read_only = on",
     "SET idle_in_transaction_session_timeout = 0",
+    "SELECT set_config('client_encoding', 'SQL_ASCII', false) WHERE getdatabaseencoding() = 'SQL_ASCII'",
     NULL,
 };
 
@@ -42,7 +44,7 @@ static bool nothing_in_progress(const char *snapshot)
 static bool probe(struct ctx *cx, struct it_side *side)
 {
     PG_ROWS_AUTO rows = {.n = 0};
-    if (!pg_query(cx, pg_pool_first(side->pool), &rows, it_probe_sql(cx->arena), 0, NULL))
+    if (!pg_query(cx, pg_pool_first(side->pool), &rows, it_probe_sql(cx->arena, side->id.encoding), 0, NULL))
         return false;
     for (int i = 0; i < rows.n; i++)
         *VEC_PUSH(cx->arena, &side->probes) = (struct it_probe){.family = arena_strdup(cx->arena, pg_text(&rows, i, 0)),
@@ -144,6 +146,15 @@ bool it_side_finish(struct ctx *cx, struct it_side *side, struct integrity_repor
 
     if (!it_side_check(cx, side, r))
         return false;
+    if (side->objects_lost) {
+        r->unproven = true;
+        it_finding(cx, r, INTEGRITY_WARNING, "guards-unreadable", NULL,
+                   "the constraints, sequences, indexes and triggers of the %s could not be read: %s", side->role,
+                   side->objects_lost)
+            ->hint = "was something dropped meanwhile? run again when no other schema change is under way";
+        it_uncovered(cx, r, "constraints, sequences, indexes and triggers of the %s: %s", side->role,
+                     side->objects_lost);
+    }
     /* The snapshot has served; what the server shows now tells whether anything was written meanwhile. */
     if (!pg_exec(cx, pg, "COMMIT") || !pg_query(cx, pg, &rows, sql_integrity_state, 0, NULL))
         return false;

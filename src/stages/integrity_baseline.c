@@ -75,6 +75,8 @@ const struct stage stage_integrity_baseline = {
         "unlogged and temporary tables, materialized views, and the changelog's own history tables.\n\n"
         "A certificate holds no rows. With 'sketch' it holds enough to name rows that are changed or deleted later, up to about 9000 changed ones for "
         "each megabyte, or twice as many that came or went. It takes a second reading of the tables, and PostgreSQL 14.\n\n" INTEGRITY_MANUAL_THROTTLE
+        "A certificate that is to be compared on a server of another architecture or encoding is taken with digest=portable, one for or from "
+        "PostgreSQL 13 with aggregate=sum.\n\n"
         "The certificate is bound by a SHA-256 root over all of it: a changed or truncated file is refused.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),

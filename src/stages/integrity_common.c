@@ -16,6 +16,7 @@ void integrity_fill_options(const struct integrity_config *c, struct integrity_o
         .tables = &c->tables,
         .exclude_tables = &c->exclude_tables,
         .sums = c->aggregate == 1,
+        .digest = (enum integrity_digest)c->digest,
     };
 }
 

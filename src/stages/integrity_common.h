@@ -11,7 +11,7 @@ struct integrity_config {
     struct str_list tables, exclude_tables;
     long long connections, chunk_rows, slice_size, statement_timeout, lock_timeout;
     long long max_active_sessions, max_replication_lag, max_snapshot_age;
-    int strictness, aggregate;
+    int strictness, aggregate, digest;
 };
 
 /* A paragraph of both manuals. */
@@ -91,11 +91,19 @@ struct integrity_config {
          .max = 86400000,                                                                                                         \
          .offset = offsetof(T, c.lock_timeout),                                                                                   \
          .doc = "Longest wait for a table that is locked; 0 for none"},                                                           \
+        {.name = "aggregate",                                                                                                     \
+         .type = IN_CHOICE,                                                                                                       \
+         .flags = IN_ADVANCED,                                                                                                    \
+         .def = "xor",                                                                                                            \
+         .choices = "xor|sum",                                                                                                    \
+         .offset = offsetof(T, c.aggregate),                                                                                      \
+         .doc =                                                                                                                   \
+             "How digests are put together; PostgreSQL 13 always takes sum, so choose it where 13 is to be compared with"},       \
     {                                                                                                                             \
-        .name = "aggregate", .type = IN_CHOICE, .flags = IN_ADVANCED, .def = "xor", .choices = "xor|sum",                         \
-        .offset = offsetof(T, c.aggregate),                                                                                       \
-        .doc =                                                                                                                    \
-            "How digests are put together; PostgreSQL 13 always takes sum, so choose it where 13 is to be compared with"          \
+        .name = "digest", .type = IN_CHOICE, .flags = IN_ADVANCED, .def = "auto", .choices = "auto|native|portable",              \
+        .offset = offsetof(T, c.digest),                                                                                          \
+        .doc = "native: the server's hash functions; portable: SHA-256 over UTF-8, slower and the same "                          \
+               "everywhere; auto: native, but portable for what two databases hash or encode differently"                         \
     }
 
 /* How differing rows are named. */

@@ -152,6 +152,9 @@ const struct stage stage_integrity_diff = {
         "With 'plan' and 'slice' only that slice of a plan is read, and integrity-merge gives the verdict; see integrity-plan.\n\n"
         "With 'resume_dir' the work is done slice by slice, each kept there as it is finished. Run again after an interruption, only the rest is read, "
         "provided that no transaction was committed on the servers since; otherwise it begins anew, and a note says so.\n\n"
+        "Servers of different versions, architectures, encodings, collations and settings can be compared. Where their hash functions disagree, or "
+        "text is encoded differently, a portable digest is taken for those types, which the result names with its cost; a certificate is "
+        "compared with the digests it has.\n\n"
         "A table that cannot be read is a finding, the others are compared, and the verdict is inconclusive.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),

@@ -36,7 +36,7 @@ static void every_family_has_a_name_and_a_probe(void **state)
 {
     (void)state;
     struct arena a = {0};
-    const char *probes = it_probe_sql(&a);
+    const char *probes = it_probe_sql(&a, "UTF8");
     for (int f = 1; f < FAM_COUNT; f++) {
         assert_int_equal(it_family_find(it_family_name((enum it_family)f)), f);
         assert_non_null(strstr(probes, arena_printf(&a, "'%s' AS family", it_family_name((enum it_family)f))));
@@ -80,6 +80,26 @@ static void bigints_put_their_high_half_into_the_seed(void **state)
     arena_free(&a);
 }
 
+/* The portable form of a family uses none of the server's own hash functions, and the seed is part of what is hashed. */
+static void portable_forms_are_the_same_on_every_server(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    for (int f = FAM_NONE + 1; f < FAM_COUNT; f++) {
+        struct str s = str_new(&a);
+        struct it_column c = column(f == FAM_TEXT ? "text" : f == FAM_NUMERIC_EQ ? "numeric" : "", -1);
+        c.portable = true;
+        it_family_sql(&s, (enum it_family)f, &c, "v", "s");
+        assert_null(strstr(s.s, "extended"));
+        assert_non_null(strstr(s.s, "sha256(int8send(s) || "));
+    }
+    assert_null(strstr(it_portable_mix(&a, "s"), "extended"));
+    assert_string_equal(it_digest_name(false), "postgres-extended-2");
+    assert_true(it_portable(IT_ALL_FAMILIES, FAM_INT4) && it_portable(IT_ALL_FAMILIES, FAM_INTERVAL_EQ) &&
+                !it_portable(IT_ALL_FAMILIES, FAM_NONE));
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +107,7 @@ int main(void)
         cmocka_unit_test(every_family_has_a_name_and_a_probe),
         cmocka_unit_test(widened_types_have_a_common_family),
         cmocka_unit_test(bigints_put_their_high_half_into_the_seed),
+        cmocka_unit_test(portable_forms_are_the_same_on_every_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

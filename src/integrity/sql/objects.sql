@@ -1,4 +1,5 @@
--- What guards the data: sequences with their last value, constraints, indexes that are not usable, triggers that are off.
+-- What guards the data: sequences with their last value, constraints, indexes that are not usable, triggers that are off. has_table_privilege
+-- knows what is there now, and is NULL for what a session has dropped since our snapshot: its definition could not be written any more.
 SELECT 'sequence', '', format('%s.%s', schemaname, sequencename), '', '', last_value
 FROM   pg_sequences
 WHERE  has_schema_privilege(schemaname, 'USAGE')
@@ -11,6 +12,8 @@ FROM   pg_constraint k
 JOIN   pg_class c ON c.oid = k.conrelid AND NOT c.relispartition
 JOIN   pg_namespace n ON n.oid = c.relnamespace
 WHERE  n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%' AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+  AND  has_table_privilege(k.conrelid, 'SELECT') IS NOT NULL AND (k.conindid = 0 OR has_table_privilege(k.conindid, 'SELECT') IS NOT NULL)
+  AND  (k.confrelid = 0 OR has_table_privilege(k.confrelid, 'SELECT') IS NOT NULL)
 UNION ALL
 SELECT 'index', format('%s.%s', n.nspname, c.relname), i.relname, '', 'invalid', NULL
 FROM   pg_index x
