@@ -253,6 +253,14 @@ def database(server, request):
         server.sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
+NOTES = []  # what a module wants a person to see at the end of the run
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in NOTES:
+        terminalreporter.write_line(line)
+
+
 def wait_until(condition, seconds=30, what="the condition"):
     end = time.time() + seconds
     while time.time() < end:
