@@ -178,7 +178,7 @@ def test_servers_that_hash_differently(dbstep, server, other_hashes, tmp_path):
 
 def test_certificates_say_how_they_digest(dbstep, server, other_hashes, tmp_path):
     a, _ = other_hashes
-    for form, digest in (("auto", "postgres-extended-1"), ("portable", "sha256-utf8-1")):
+    for form, digest in (("auto", "postgres-extended-2"), ("portable", "sha256-utf8-1")):
         path = tmp_path / f"{form}.json"
         assert dbstep("integrity-baseline", db_url=server.url(a), certificate=path, digest=form).status == 0
         families = json.loads(path.read_text())["certificate"]["digest_family"]
@@ -189,9 +189,9 @@ def test_certificates_say_how_they_digest(dbstep, server, other_hashes, tmp_path
         forged = forge(path, tmp_path / "forged.json", f'"value":"{probes[family]}"', '"value":"1"')
         run = dbstep("integrity-diff", db_url=server.url(a), baseline=forged)
         assert (run.status == 3 and "uuid" in run.out + run.err and "digest=portable" in run.out + run.err) if refused else run.status == 0, run
-    for old, new in (('"uuid":"postgres-extended-1"', '"uuid":"postgres-extended-2"'), ('"uuid":"postgres-extended-1",', "")):
+    for old, new in (('"uuid":"postgres-extended-2"', '"uuid":"postgres-extended-3"'), ('"uuid":"postgres-extended-2",', "")):
         run = dbstep("integrity-diff", db_url=server.url(a), baseline=forge(path, tmp_path / "forged.json", old, new))
         assert run.status == 2 and "forged.json" in run.out + run.err, run
     # one family alone may be portable
-    run = dbstep("integrity-diff", db_url=server.url(a), baseline=forge(path, tmp_path / "forged.json", '"uuid":"postgres-extended-1"', '"uuid":"sha256-utf8-1"'))
+    run = dbstep("integrity-diff", db_url=server.url(a), baseline=forge(path, tmp_path / "forged.json", '"uuid":"postgres-extended-2"', '"uuid":"sha256-utf8-1"'))
     assert run.status == 3 and run.outputs["verdict"] == "fail" and {n for n, x in lines(run).items() if x["verdict"] == "different"} == {"t", "h", "u", "bag"}, run
