@@ -119,11 +119,11 @@ enum it_family it_family_common(const struct it_column *a, const struct it_colum
     return fa == FAM_TEXT || fb == FAM_TEXT ? FAM_TEXT : FAM_NONE;
 }
 
-enum it_family it_family_certified(const struct it_column *l, const struct it_column *live)
+enum it_family it_family_certified(const struct it_column *certified, const struct it_column *live)
 {
-    if (l->family == FAM_NUMERIC && fixed_scale(l))
+    if (certified->family == FAM_NUMERIC && fixed_scale(certified))
         return text_equal(live->base, "numeric") || is_int(live) ? FAM_NUMERIC : FAM_NONE;
-    return it_family_accepts(l->family, live) ? l->family : FAM_NONE;
+    return it_family_accepts(certified->family, live) ? certified->family : FAM_NONE;
 }
 
 void it_family_adapt(struct it_column *live, const struct it_column *other, enum it_family f)
