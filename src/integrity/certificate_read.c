@@ -250,6 +250,7 @@ static bool read_side(struct reader *r, const struct json *body)
             t->skip_message = arena_printf(a, "table %s is not in the certificate: %s", t->object, t->skip);
         }
     }
+    r->side->objects_complete = number(body, "object_kinds", 1) >= 2;
     for (const struct json *v = json_first(json_get(body, "objects")); v; v = json_next(v))
         *VEC_PUSH(a, &r->side->objects) = (struct it_object){.kind = text(r, v, "kind"),
                                                              .table = text(r, v, "table"),
