@@ -340,8 +340,9 @@ bool it_merge_compare(struct ctx *cx, struct it_plan *plan, const char *certific
             it_uncovered(cx, d->report, "%s: the values of added columns were not counted: no database was given (%s)",
                          d->pairs.at[i].right->object, it_join(cx->arena, &d->pairs.at[i].added, ", "));
     if (!d->right.pool)
-        it_uncovered(cx, d->report,
-                     "orphans, duplicates, large objects and the like were not counted: no database was given");
+        it_uncovered(
+            cx, d->report,
+            "orphans, duplicates, sequences behind their columns and large objects were not looked at: no database was given");
     return !d->right.pool || (it_added_columns(d) && it_expectations(d) && it_measure(d));
 }
 

@@ -280,6 +280,8 @@ static bool beyond(const struct it_number_user *u, const struct it_object *seque
 {
     const struct it_geometry *g = &u->table->geometry;
 
+    if (u->table->chunks.n && it_chunks_find(&u->table->chunks, IT_ABOVE)) /* the bounds are another certificate's */
+        return false;
     return g->kind == KEY_RANGE && u->table->key.n == 1 && text_equal(u->table->key.at[0], u->column) &&
            it_increment(sequence) > 0 && (g->lo > g->hi || it_next(sequence) > g->hi);
 }

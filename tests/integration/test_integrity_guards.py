@@ -47,7 +47,7 @@ GUARDS = [
 ]
 
 
-def test_each_guard_that_is_damaged_is_found_and_can_be_declared(server, pair):  # noqa: F811
+def test_each_guard_that_is_damaged_is_found_and_can_be_declared(dbstep, server, pair, tmp_path):  # noqa: F811
     sql = "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN new; END$$;"
     for t, definition, *_ in GUARDS:
         sql += f"CREATE TABLE {t} ({definition}); INSERT INTO {t} (n) OVERRIDING USER VALUE VALUES (1);" if t == "d5" else f"CREATE TABLE {t} ({definition}); INSERT INTO {t} (id, n) VALUES (1, 1);"
@@ -55,8 +55,10 @@ def test_each_guard_that_is_damaged_is_found_and_can_be_declared(server, pair): 
             sql += f"CREATE TRIGGER t BEFORE UPDATE ON {t} FOR EACH ROW EXECUTE FUNCTION f();"
     sql += ("CREATE UNIQUE INDEX i1_u ON i1 (n); CREATE INDEX i2_p ON i2 (n); CREATE UNIQUE INDEX i3_u ON i3 (n); CREATE INDEX i5_p ON i5 (n); ALTER TABLE p2 ENABLE ROW LEVEL SECURITY; "
             "CREATE POLICY p ON p3 USING (n > 0)")
-    _, _, compare = pair(sql, ";".join(damage for _, _, damage, *_ in GUARDS))
-    for run in compare():
+    _, b, compare = pair(sql, ";".join(damage for _, _, damage, *_ in GUARDS))
+    assert dbstep("integrity-baseline", db_url=server.url(b), certificate=tmp_path / "later.json").status == 0
+    offline = dbstep("integrity-diff", baseline=tmp_path / "adv_0_a.json", current=tmp_path / "later.json")
+    for run in [*compare(), offline]:
         assert severities(run) == {(code, "public." + t): severity for t, _, _, code, severity, _ in GUARDS}, run
         assert run.outputs["rows_changed"] == "0" and run.status == 3
         # each finding's hint is the declaration that allows it
