@@ -42,12 +42,32 @@
  * differed in both; when it was written in between, nothing is proven of it.
  *
  * Declared changes (`expected_changes`), one per item; a table is `table` or `schema.table`, names may be double-quoted:
- *   add column T.C | drop column T.C | rename column T.OLD=NEW | change column T.C | add table T | drop table T | rename table OLD=NEW
- * `change column` covers values and type. Tables and columns are named as they were before the change, except those that are added.
- * What is not declared is a finding; what is declared and did not happen is a warning.
+ *   add column T.C | drop column T.C | rename column T.OLD=NEW | add table T | drop table T | rename table OLD=NEW
+ *   change column T.C               its values and its type
+ *   change column T.C using EXPR    its type and its values, and each equals EXPR of the old row
+ *   change rows T where PREDICATE   rows it holds for, before or now, may differ, come and go; all others are equal
+ *   add | drop | change constraint | index | trigger | rule | policy T.NAME
+ *   add | drop | change default T.C (generated and identity columns too) | add | drop not null T.C | change row security T
+ *   add | drop | change sequence | materialized view NAME
+ *   expect T.C not null | expect T.C = EXPR | expect T.C default EXPR | expect T where PREDICATE    each with "for all rows" behind, if you like
+ * Tables and columns are named as they were before the change, except those that are added, and except in expectations, which speak of the
+ * database as it is now. What is not declared is a finding; what is declared and did not happen is a warning; an expectation that is not met is an
+ * error, with the number of rows and the first keys. A guard (constraint, index, default, …) that goes with a column or table that is declared to go,
+ * or comes with one that is declared to come, or is written differently because of a declared rename or change of type, needs no declaration.
+ *
+ * Expressions are the author's SQL over one table's columns (t names the row), evaluated in read-only transactions with an empty search path. `using`
+ * needs a live left side; from a certificate only a plain cast can be proven, where types have a common digest. `change rows` is evaluated on both
+ * live sides; in a table without a key, on each for itself. From a certificate alone, unequal chunks of such a table are inconclusive.
  *
  * A renamed thing is paired with its old form when its new name was free, or its holder is declared to have gone. `tables` and `exclude_tables`
  * go by the old names. Nothing compared, or an item of `tables` that names nothing, is inconclusive.
+ *
+ * What guards the data is compared like the data: constraints (there, the same, valid, enforced), nullability, defaults, unique and other indexes,
+ * triggers, rules, policies, row-level security, sequences (never back, and not behind the highest value of the column that takes their numbers).
+ * Where nothing vouches for rows they are counted: orphans of foreign keys, duplicates behind unique indexes that are invalid, rows against
+ * constraints that were never validated; more than the left had, or any where the left's guard was in force, is an error. Lost constraints, NOT
+ * NULL and unique indexes are errors, what changes behaviour is a warning, what is new a note. One guard that cannot be checked is a
+ * finding and leaves the others.
  *
  * Live writes (`live_writes`), what the application writes meanwhile:
  *   T.C     values of column C change: C is not compared
@@ -74,6 +94,7 @@ enum integrity_digest { INTEGRITY_DIGEST_AUTO, INTEGRITY_DIGEST_NATIVE, INTEGRIT
 enum integrity_strictness { INTEGRITY_EXACT, INTEGRITY_SEMANTIC, INTEGRITY_STRONG };
 /* As result.h's severities, by value. */
 enum integrity_severity { INTEGRITY_ERROR = 1, INTEGRITY_WARNING, INTEGRITY_NOTE };
+enum integrity_foreign_keys { INTEGRITY_KEYS_NOT_VALID, INTEGRITY_KEYS_ALL, INTEGRITY_KEYS_NONE };
 enum integrity_verdict { INTEGRITY_PASS, INTEGRITY_FAIL, INTEGRITY_INCONCLUSIVE };
 
 struct integrity_finding {
@@ -146,9 +167,11 @@ struct integrity_options {
     long long max_active_sessions, max_replication_lag;
     long long max_snapshot_age_ms; /* an older snapshot is given up: E_INCONCLUSIVE; 0: no limit */
     const struct str_list *tables, *exclude_tables;
-    bool sums;            /* aggregate by sum instead of bit_xor, as servers before 14 need */
-    const char *snapshot; /* an exported snapshot to read on; NULL: a new one */
     enum integrity_digest digest;
+    bool sums;                                /* aggregate by sum instead of bit_xor, as servers before 14 need */
+    enum integrity_foreign_keys foreign_keys; /* of which keys orphans are counted */
+    bool materialized_views, large_objects;   /* compared too */
+    const char *snapshot;                     /* an exported snapshot to read on; NULL: a new one */
     /* integrity_baseline only */
     const char *geometry_from;   /* a certificate whose chunks and strictness are taken over; may be NULL */
     long long sketch_bytes;      /* of the certificate, for sketches; 0: none */

@@ -215,7 +215,7 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
         wanted[i]->rows = (long long)it_chunks_rows(&wanted[i]->chunks);
     }
     if (!take_sketches(cx, &side, o, passes, wanted, n, r) || !it_history_take(cx, &side) ||
-        !it_side_finish(cx, &side, r))
+        !it_objects_measure(cx, &side, o, r) || !pg_pool_run(cx, side.pool) || !it_side_finish(cx, &side, r))
         goto done;
     ok = it_certify(cx, &side, o, path, r);
 done:

@@ -21,6 +21,14 @@ const struct it_column *it_column_find(const struct it_table *t, const char *nam
     return NULL;
 }
 
+bool it_names_contain(const struct str_list *names, const char *name)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (text_equal(names->at[i], name))
+            return true;
+    return false;
+}
+
 static int by_oid(const void *a, const void *b)
 {
     return strcmp((*(struct it_table *const *)a)->oid, (*(struct it_table *const *)b)->oid);
@@ -53,6 +61,7 @@ static bool is_history(const char *name)
            text_starts_nocase(name, "dbstep_");
 }
 
+const char it_view_skip[] = "a materialized view: its rows are derived ('materialized_views' is false)";
 static const char not_listed[] = "not among 'tables'", excluded[] = "in 'exclude_tables'",
                   history[] = "a changelog's history, which the change itself writes";
 
@@ -103,9 +112,14 @@ void it_readable(struct ctx *cx, struct it_table *t)
     t->skip = t->skip_code = t->skip_message = NULL;
     if (*t->kind == 'f')
         t->skip = "a foreign table: its rows are another server's";
-    else if (*t->kind == 'm')
-        t->skip = "a materialized view: its rows are derived";
-    else if (*t->persistence == 't')
+    else if (*t->kind == 'm' && !t->view_wanted)
+        t->skip = it_view_skip;
+    else if (*t->kind == 'm' && !t->populated) {
+        t->skip = "a materialized view that is not populated";
+        t->skip_code = "view-not-populated";
+        t->skip_message =
+            arena_printf(cx->arena, "materialized view %s was not compared: it is not populated", t->object);
+    } else if (*t->persistence == 't')
         t->skip = "a temporary table";
     else if (*t->persistence == 'u')
         t->skip = "an unlogged table: empty after a crash and on copies";
@@ -146,7 +160,9 @@ static bool load_tables(struct ctx *cx, struct it_side *side, const struct integ
         t->inserted = pg_int(&rows, i, 11);
         t->updated = pg_int(&rows, i, 12);
         t->deleted = pg_int(&rows, i, 13);
-        if (*t->kind == 'r')
+        t->populated = pg_bool(&rows, i, 15);
+        t->view_wanted = o->materialized_views;
+        if (*t->kind == 'r' || *t->kind == 'm')
             *VEC_PUSH(a, &t->leaves) = (struct it_leaf){.schema = t->schema,
                                                         .name = t->name,
                                                         .oid = t->oid,
@@ -266,35 +282,6 @@ static bool load_sizes(struct ctx *cx, struct it_side *side)
     return pg_exec(cx, pg, "RELEASE SAVEPOINT dbstep_sizes");
 }
 
-static bool load_objects(struct ctx *cx, struct it_side *side)
-{
-    PG_ROWS_AUTO rows = {.n = 0};
-    struct arena *a = cx->arena;
-    struct pg *pg = pg_pool_first(side->pool);
-    if (!pg_exec(cx, pg, "SAVEPOINT dbstep_objects"))
-        return false;
-    /* Definitions are put together from the catalogue as it is now: what another session has just dropped makes the query fail. */
-    if (!pg_query(cx, pg, &rows, sql_integrity_objects, 0, NULL)) {
-        if (!pg_failed_with(cx, "XX000") && !pg_failed_with(cx, "42P01") && !pg_failed_with(cx, "42703") &&
-            !pg_failed_with(cx, "55P03"))
-            return false;
-        side->objects_lost = arena_strdup(a, cx->err.message);
-        err_clear(cx);
-        return pg_exec(cx, pg, "ROLLBACK TO SAVEPOINT dbstep_objects");
-    }
-    if (!pg_exec(cx, pg, "RELEASE SAVEPOINT dbstep_objects"))
-        return false;
-    for (int i = 0; i < rows.n; i++)
-        *VEC_PUSH(a, &side->objects) = (struct it_object){.kind = arena_strdup(a, pg_text(&rows, i, 0)),
-                                                          .table = arena_strdup(a, pg_text(&rows, i, 1)),
-                                                          .name = arena_strdup(a, pg_text(&rows, i, 2)),
-                                                          .definition = arena_strdup(a, pg_text(&rows, i, 3)),
-                                                          .state = arena_strdup(a, pg_text(&rows, i, 4)),
-                                                          .value = pg_int(&rows, i, 5),
-                                                          .has_value = !pg_null(&rows, i, 5)};
-    return true;
-}
-
 bool it_catalog(struct ctx *cx, struct it_side *side, const struct integrity_options *o)
 {
     if (!load_tables(cx, side, o))
@@ -304,7 +291,7 @@ bool it_catalog(struct ctx *cx, struct it_side *side, const struct integrity_opt
         x.at[i] = &side->tables.at[i];
     qsort(x.at, x.n, sizeof *x.at, by_oid);
     if (!load_columns(cx, side, &x, o->strictness) || !load_keys(cx, side, &x) || !load_leaves(cx, side, &x) ||
-        !load_sizes(cx, side) || !load_objects(cx, side))
+        !load_sizes(cx, side) || !it_objects_load(cx, side))
         return false;
     for (size_t i = 0; i < side->tables.n; i++) {
         struct it_table *t = &side->tables.at[i];

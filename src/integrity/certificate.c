@@ -16,7 +16,20 @@
  *              chunks {id, rows, keys, digests [one per digested name], absent},
  *              sketch {subtables, cells (of each), columns [names], rows, seeds, hashes, checks}, absent when there is none; see sketch.h, sketch.c, digest}]
  *   uncovered [{object, reason}]
- *   objects   [{kind, table, name, definition, state, value (a sequence's last)}]
+ *   objects   [{kind, table, name, definition, state, value}], what guards the data:
+ *             constraint    definition; state: of "not valid", "disabled" (its triggers are)
+ *             index         of no constraint, or invalid; definition; state: "", "invalid"
+ *             trigger, rule definition; state: "", "disabled", "replica only", "always"
+ *             policy        definition
+ *             row-security  of tables that have it
+ *             default       name: the column; definition; state: "", "generated, stored", "generated, virtual"
+ *             view          materialized; state: "", "not populated"
+ *             sequence      table: whose column takes its numbers; definition: "increment 1", and "cycle"; state: "", "unreadable",
+ *                           "behind" (the column has its next number already); value: the last number given;
+ *                           users: [{schema, name, column}]
+ *             orphans       of foreign key name, duplicates behind unique index name, violations of constraint name: value: rows counted
+ *             large-objects definition: digest of all, "" when only counted; value: how many
+ *   object_kinds  2: all of these; without it only constraints, sequences, invalid indexes and disabled triggers
  *   histories [{schema, name, last_order, rows}]  of changelogs: 64 bits of SHA-256 over "path\nid\nauthor" in lower case per row, first byte
  *              highest, as base64 of little-endian numbers; not in certificates of older versions, and then unknown
  *
@@ -235,6 +248,27 @@ void it_server_write(struct json_writer *w, const struct it_side *s)
     json_end_array(w);
 }
 
+static void write_users(struct json_writer *w, const struct it_side *s, size_t sequence)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < s->number_users.n; i++) {
+        const struct it_number_user *u = &s->number_users.at[i];
+        if (u->sequence != sequence)
+            continue;
+        if (!any)
+            json_array(w, "users");
+        any = true;
+        json_object(w, NULL);
+        json_string(w, "schema", u->table->schema);
+        json_string(w, "name", u->table->name);
+        json_string(w, "column", u->column);
+        json_end_object(w);
+    }
+    if (any)
+        json_end_array(w);
+}
+
 static void write_rest(struct json_writer *w, const struct it_side *s, bool describe)
 {
     json_array(w, "uncovered");
@@ -261,9 +295,11 @@ static void write_rest(struct json_writer *w, const struct it_side *s, bool desc
         json_string(w, "state", o->state);
         if (o->has_value)
             json_int64_string(w, "value", o->value);
+        write_users(w, s, i);
         json_end_object(w);
     }
     json_end_array(w);
+    json_int(w, "object_kinds", 2);
 }
 
 static void write_digest_family(struct json_writer *w, const struct it_side *s)

@@ -265,7 +265,8 @@ static bool read_side(struct reader *r, const struct json *body)
             t->skip_message = arena_printf(a, "table %s is not in the certificate: %s", t->object, t->skip);
         }
     }
-    for (const struct json *v = json_first(json_get(body, "objects")); v; v = json_next(v))
+    r->side->objects_complete = number(body, "object_kinds", 1) >= 2;
+    for (const struct json *v = json_first(json_get(body, "objects")); v; v = json_next(v)) {
         *VEC_PUSH(a, &r->side->objects) = (struct it_object){.kind = text(r, v, "kind"),
                                                              .table = text(r, v, "table"),
                                                              .name = text(r, v, "name"),
@@ -273,6 +274,13 @@ static bool read_side(struct reader *r, const struct json *body)
                                                              .state = text(r, v, "state"),
                                                              .value = number(v, "value", 0),
                                                              .has_value = json_get(v, "value") != NULL};
+        for (const struct json *u = json_first(json_get(v, "users")); u; u = json_next(u)) {
+            struct it_table *t = it_table_find(r->side, json_get_text(u, "schema", ""), json_get_text(u, "name", ""));
+            if (t)
+                *VEC_PUSH(a, &r->side->number_users) = (struct it_number_user){
+                    .sequence = r->side->objects.n - 1, .table = t, .column = text(r, u, "column")};
+        }
+    }
     if (!it_history_read(a, body, r->side))
         return damaged(r->cx, r->path, "a changelog's history is malformed");
     return true;

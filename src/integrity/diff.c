@@ -150,6 +150,24 @@ bool it_witness(struct it_diff *d, struct it_pair *p, struct it_pass *pass)
     return true;
 }
 
+/* Rows are declared to change, and a certificate cannot tell which of its chunks held them. */
+void it_rows_unprovable(struct it_diff *d, struct it_pair *p)
+{
+    for (size_t i = 0; i < p->n_unequal; i++) {
+        const struct it_chunk *c = it_chunks_find(&p->right_pass.chunks, p->unequal[i]);
+        p->rows_open += c ? (long long)c->rows : 0;
+    }
+    for (size_t i = 0; i < d->declared.changes.n; i++) /* it may have: nobody can tell */
+        if (d->declared.changes.at[i].kind == CHANGE_ROWS && it_change_names(&d->declared.changes.at[i], p->left, NULL))
+            d->declared.changes.at[i].happened = true;
+    p->undecided += (long long)p->n_unequal;
+    d->report->unproven = true;
+    it_finding(d->cx, d->report, INTEGRITY_WARNING, "rows-unproven", p->left->object,
+               "%s of %s differ, and it cannot be told whether only rows that are declared to change do",
+               text_plural(d->cx->arena, (long long)p->n_unequal, "chunk"), p->left->object)
+        ->hint = "compare with the live database ('source_db_url'), with or without the certificate";
+}
+
 static bool name_differences(struct it_diff *d, struct it_pair *p)
 {
     if (!p->n_unequal)
@@ -166,6 +184,10 @@ static bool name_differences(struct it_diff *d, struct it_pair *p)
         struct it_pass pass = {.n_only = 0};
         if (!it_witness(d, p, &pass) || (pass.n_only && !it_drill(d, p, &pass)))
             return false;
+    }
+    if (p->n_unequal && p->without) {
+        it_rows_unprovable(d, p);
+        return true;
     }
     return !p->n_unequal || it_evidence(d, p);
 }
@@ -274,6 +296,8 @@ bool it_sides_open(struct it_diff *d, const char *certificate, const struct pg_t
         if (!it_certificate_read(d->cx, certificate, &d->left))
             return false;
         o->strictness = d->left.strictness;
+        for (size_t i = 0; i < d->left.tables.n; i++) /* what a certificate has is compared */
+            o->materialized_views = o->materialized_views || *d->left.tables.at[i].kind == 'm';
         for (size_t i = 0; i < d->left.tables.n && !o->sums; i++)
             o->sums = d->left.tables.at[i].key.n && d->left.tables.at[i].geometry.sums;
         d->report->root_digest = d->left.root;
@@ -326,6 +350,33 @@ static bool run_passes(struct it_diff *d)
     return true;
 }
 
+/* The bounds of the right's keys, as far as its pass showed them: measuring need not read them again. */
+static void bound_right(struct it_pair *p)
+{
+    const struct it_chunks *seen = &p->right_pass.chunks;
+
+    if (!p->comparable || p->right->skip || p->left->geometry.kind != KEY_RANGE || p->right->key.n != 1 ||
+        p->right_pass.without || !p->right_pass.keys.n ||
+        !text_equal(p->right->key.at[0], p->right_pass.keys.at[0].name))
+        return;
+    p->right->geometry = p->left->geometry;
+    if (it_chunks_find(seen, IT_ABOVE))
+        p->right->geometry.hi = INT64_MAX;
+    if (p->right->geometry.lo > p->right->geometry.hi) /* it was empty: any row is outside */
+        p->right->geometry.hi = it_chunks_rows(seen) ? INT64_MAX : p->right->geometry.hi;
+}
+
+bool it_measure(struct it_diff *d)
+{
+    struct pg_pool *pools[2] = {d->right.pool, d->left.pool};
+
+    for (size_t i = 0; i < d->pairs.n; i++)
+        bound_right(&d->pairs.at[i]);
+    return it_objects_measure(d->cx, &d->right, d->o, d->report) &&
+           (!d->left.pool || it_objects_measure(d->cx, &d->left, d->o, d->report)) &&
+           pg_pools_run(d->cx, pools, d->left.pool ? 2 : 1) && it_large_objects_compare(d);
+}
+
 static const char *status_of(const struct it_pair *p)
 {
     if (p->line.missing || p->line.extra || p->line.changed || p->not_shown)
@@ -334,6 +385,8 @@ static const char *status_of(const struct it_pair *p)
         return "undecided";
     if (p->line.inserted || p->line.deleted)
         return "equal but for declared writes";
+    if (p->rows_declared)
+        return "equal but for declared rows";
     if (p->line.chunks_unequal && (p->live & LIVE_ALL))
         return "written, as declared";
     return "equal";
@@ -385,7 +438,17 @@ static void conclude(struct it_diff *d, struct it_pair *p)
             struct it_change *change = it_declared_find(&d->declared, CHANGE_COLUMN, p->left, p->columns.at[c]);
             if (change && (p->differs[c] || (p->undecided && p->left->geometry.kind == KEY_NONE)))
                 change->happened = true;
-            if (p->expected[c])
+            if (change && change->expr && !p->differs[c])
+                it_proof(d->cx, r, "%s.%s: every value equals %s of the old row", p->left->object, p->columns.at[c],
+                         change->expr);
+            if (change && change->expr && p->expected[c] && p->differs[c]) {
+                r->unproven = true;
+                it_finding(
+                    d->cx, r, INTEGRITY_WARNING, "expression-unproven", p->left->object,
+                    "column %s of %s is written differently now, and the certificate holds no values of which %s could be taken",
+                    p->columns.at[c], p->left->object, change->expr)
+                    ->hint = "compare with the live database ('source_db_url' without 'baseline')";
+            } else if (p->expected[c])
                 it_proof(d->cx, r, "%s.%s: values %s", p->left->object, p->columns.at[c],
                          p->differs[c] ? "differ, as declared" : "are equal to the old ones");
         }
@@ -459,7 +522,8 @@ void it_conclude_all(struct it_diff *d)
 
     for (size_t i = 0; i < d->pairs.n; i++)
         conclude(d, &d->pairs.at[i]);
-    it_objects_compare(d);
+    it_guards_compare(d);
+    it_expectations_unchecked(d);
     it_declared_unused(d);
     if (!r->tables_compared) {
         r->unproven = true;
@@ -518,7 +582,7 @@ bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_tar
         (left && !it_watch_side(watch, certificate ? &d.witness : &d.left, left)))
         goto done;
     it_pair_tables(&d);
-    if (!run_passes(&d))
+    if (!it_expressions_check(&d) || !run_passes(&d))
         goto done;
     for (size_t i = 0; i < d.pairs.n; i++) {
         struct it_pair *p = &d.pairs.at[i];
@@ -537,7 +601,7 @@ bool integrity_diff(struct ctx *cx, const char *certificate, const struct pg_tar
         it_recheck_tell(&d, p);
     }
     it_watch_done(watch);
-    if (!it_added_columns(&d) || !it_side_finish(cx, &d.right, report) ||
+    if (!it_added_columns(&d) || !it_expectations(&d) || !it_measure(&d) || !it_side_finish(cx, &d.right, report) ||
         (d.left.live && !it_side_finish(cx, &d.left, report)))
         goto done;
     it_conclude_all(&d);

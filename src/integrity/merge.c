@@ -231,6 +231,10 @@ static bool name_ranges(struct it_diff *d, struct it_pair *p)
 
     if (!p->n_unequal)
         return true;
+    if (p->without) {
+        it_rows_unprovable(d, p);
+        return true;
+    }
     if (d->left.live)
         p->left->chunks = p->left_pass.chunks;
     d->right.pool = NULL;
@@ -335,7 +339,11 @@ bool it_merge_compare(struct ctx *cx, struct it_plan *plan, const char *certific
         if (d->pairs.at[i].added.n)
             it_uncovered(cx, d->report, "%s: the values of added columns were not counted: no database was given (%s)",
                          d->pairs.at[i].right->object, it_join(cx->arena, &d->pairs.at[i].added, ", "));
-    return !d->right.pool || it_added_columns(d);
+    if (!d->right.pool)
+        it_uncovered(
+            cx, d->report,
+            "orphans, duplicates, sequences behind their columns and large objects were not looked at: no database was given");
+    return !d->right.pool || (it_added_columns(d) && it_expectations(d) && it_measure(d));
 }
 
 void it_merge_conclude(struct it_plan *plan, const struct it_moment moments[2])

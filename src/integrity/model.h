@@ -56,7 +56,8 @@ struct it_column {
     bool
         rescale; /* numeric: hash its values as numeric with `scale` decimals writes them, where that changes no value */
     int scale;
-    bool portable; /* in the form that does not depend on the server */
+    bool portable;    /* in the form that does not depend on the server */
+    const char *expr; /* SQL over the table's columns whose value stands for the column's; NULL: the column itself */
 };
 struct it_column_list {
     struct it_column *at;
@@ -107,6 +108,8 @@ struct it_table {
     long long est_rows, bytes;
     long long inserted, updated, deleted; /* statistics counters */
     bool readable, row_security, partition, has_children;
+    bool guards_unknown;         /* what guards it could not be read */
+    bool view_wanted, populated; /* a materialized view that is to be compared; it has been filled */
     struct it_column_list columns;
     struct str_list key; /* column names */
     const char *key_index;
@@ -128,12 +131,19 @@ struct it_table_list {
     size_t n, cap;
 };
 
-/* A sequence, a constraint or an index: facts that guard the data. */
+/* A fact that guards the data, or was measured of it; certificate.c lists the kinds. */
 struct it_object {
-    const char *kind, *table, *name, *definition; /* kind: sequence, constraint, index, trigger */
-    const char *state;                            /* "", "not valid", "invalid", "disabled" */
-    long long value;                              /* a sequence's last value */
+    const char *kind, *table, *name, *definition;
+    const char *state;
+    long long value;
     bool has_value;
+    const char *detail; /* for people; not in a certificate */
+};
+/* A column that takes its numbers from a sequence. */
+struct it_number_user {
+    size_t sequence; /* among the side's objects */
+    struct it_table *table;
+    const char *column;
 };
 
 /* A changelog's history, as far as a certificate keeps it; see history.c. */
@@ -165,6 +175,9 @@ struct it_side {
     struct it_table_list tables;
     VEC(struct it_object) objects;
     const char *objects_lost; /* why they could not be read, NULL: they were */
+    VEC(struct it_number_user) number_users;
+    struct it_large *large; /* large.c's; NULL: not read */
+    bool objects_complete;  /* false: a certificate of a version that knew fewer kinds */
     VEC(struct it_probe) probes;
     VEC(struct it_leaf) other;   /* relations without rows of their own to compare: name, and reason in oid */
     const char *root;            /* certificate's root digest */
@@ -222,9 +235,11 @@ void it_scope(struct it_table *t, const struct integrity_options *o);
 bool it_skip_is_scope(const char *reason);
 /* Sets t->skip when it is no ordinary table, or its rows cannot all be read; else clears it. */
 void it_readable(struct ctx *cx, struct it_table *t);
+extern const char it_view_skip[]; /* the reason why materialized views are left out */
 /* Findings for the items of 'tables' and 'exclude_tables' that name nothing on either side; the second may be NULL. */
 void it_scope_unused(struct ctx *cx, struct integrity_report *r, const struct integrity_options *o,
                      const struct it_side *one, const struct it_side *other);
+bool it_names_contain(const struct str_list *names, const char *name);
 const struct it_column *it_column_find(const struct it_table *t, const char *name);
 struct it_table *it_table_find(struct it_side *side, const char *schema, const char *name);
 
@@ -250,8 +265,11 @@ struct it_pass {
     struct it_geometry *geometry;
     struct it_column_list keys, columns; /* this side's names and types, with the family to use */
     bool strong;
-    bool bounded;      /* KEY_RANGE: no key lies outside of the geometry's bounds */
-    const char *xids;  /* '{1,2}' when touched rows are counted, else NULL */
+    bool bounded;        /* KEY_RANGE: no key lies outside of the geometry's bounds */
+    const char *without; /* SQL predicate: rows it holds for are left out; NULL: none */
+    bool expressions;    /* a column's expression may speak of any other */
+    bool mark;           /* they are not left out, but marked by q.m */
+    const char *xids;    /* '{1,2}' when touched rows are counted, else NULL */
     const char *as_of; /* only row versions that this snapshot (of pg_current_snapshot()) shows as written; NULL: all */
     const int64_t *only; /* restrict to these chunks, sorted; NULL: all */
     size_t n_only;
@@ -369,10 +387,18 @@ enum it_change_kind {
     CHANGE_COLUMN,
     CHANGE_ADD_TABLE,
     CHANGE_DROP_TABLE,
-    CHANGE_RENAME_TABLE
+    CHANGE_RENAME_TABLE,
+    CHANGE_ROWS,
+    CHANGE_GUARD,    /* verb and what say of which kind */
+    EXPECT_NOT_NULL, /* from here on: of the database as it is now */
+    EXPECT_VALUE,
+    EXPECT_DEFAULT,
+    EXPECT_WHERE
 };
 struct it_change {
     enum it_change_kind kind;
+    const char *verb, *what;             /* "drop", "constraint"; a guard's name is in column */
+    const char *expr;                    /* SQL, NULL: none */
     const char *text;                    /* as given */
     const char *schema, *table, *column; /* schema "" : any */
     const char *to_schema, *to;          /* renamed to; to_schema "": the same */
@@ -390,14 +416,20 @@ struct it_declared {
 };
 bool it_declared_parse(struct ctx *cx, const struct str_list *changes, const struct str_list *live,
                        struct it_declared *out);
+/* A name as a declaration must write it: quoted where it has to be. */
+const char *it_declared_name(struct arena *a, const char *name);
 /* The first declaration of that kind for the table (and column, when not NULL), or NULL; marks it as happened. */
 struct it_change *it_declared_find(struct it_declared *d, enum it_change_kind kind, const struct it_table *t,
                                    const char *column);
 /* Does the declaration speak of that table (and column, when not NULL)? */
 bool it_change_names(const struct it_change *c, const struct it_table *t, const char *column);
+/* Does one speak of the table's columns or rows? */
 bool it_declared_any(const struct it_declared *d, const struct it_table *t);
 unsigned it_live_table(struct it_declared *d, const struct it_table *t);
 bool it_live_column(struct it_declared *d, const struct it_table *t, const char *column);
+/* A declared change of a guard: its verb, what it is ("constraint"), its table, and its name unless NULL. */
+struct it_change *it_declared_guard(struct it_declared *d, const char *verb, const char *what, const struct it_table *t,
+                                    const char *name);
 /* Does "schema.name" match a pattern: name or schema.name, with '*' for any run of characters? */
 bool it_name_matches(const char *pattern, const char *schema, const char *name);
 
@@ -427,6 +459,8 @@ struct it_pair {
     long long
         undecided; /* chunks in which declared writes may hide others, and rows that were written between two looks */
     struct str_list uncompared; /* "column (reason)" */
+    const char *without;        /* predicate of the rows declared to change, NULL: none */
+    long long rows_declared;    /* how many those are, on both sides */
     unsigned live;
     struct integrity_table line;
     enum { LOOK_ONLY, LOOK_FIRST, LOOK_SECOND } look;
@@ -478,11 +512,44 @@ bool it_declared_take(struct it_diff *d); /* what the options declare, by people
 /* Which tables and columns belong together; everything undeclared becomes a finding. Fills the passes. */
 void it_pair_tables(struct it_diff *d);
 void it_pair_columns(struct it_diff *d, struct it_pair *p);
-void it_objects_compare(struct it_diff *d);
 /* Declared changes that did not happen, live writes that name nothing. */
 void it_declared_unused(struct it_diff *d);
 /* New columns that were declared: how many values are there. */
 bool it_added_columns(struct it_diff *d);
+
+/* ---- objects.c ---- */
+bool it_objects_load(struct ctx *cx, struct it_side *side);
+long long it_increment(const struct it_object *sequence);
+long long it_next(const struct it_object *sequence); /* the number it gives next */
+/* What must be counted or read at length: orphans, duplicates, sequences behind their column, large objects. Adds to side->objects. Queues;
+ * pg_pools_run() does it. */
+bool it_objects_measure(struct ctx *cx, struct it_side *side, const struct integrity_options *o,
+                        struct integrity_report *r);
+/* A guard's query failed: a finding, and the others go on; false when nothing can go on. */
+bool it_guard_failed(struct ctx *cx, struct integrity_report *r, const struct err *e, const char *object,
+                     const char *what);
+
+/* ---- large.c ---- */
+bool it_large_objects(struct ctx *cx, struct it_side *side, const struct integrity_options *o,
+                      struct integrity_report *r);
+bool it_large_objects_compare(struct it_diff *d);
+
+/* ---- guards.c ---- */
+void it_guards_compare(struct it_diff *d);
+
+/* ---- expect.c ---- */
+/* Each expression of the declarations, tried once on each side that must evaluate it: E_INPUT names the one that cannot be. */
+bool it_expressions_check(struct it_diff *d);
+/* Rows declared to change are counted, expectations judged. */
+bool it_expectations(struct it_diff *d);
+/* Those that nobody could judge, for want of a database: findings. */
+void it_expectations_unchecked(struct it_diff *d);
+/* What guards both live sides, measured; large objects compared. */
+bool it_measure(struct it_diff *d);
+/* Chunks of a table whose rows are declared to change differ, and nobody can tell which of its rows do. */
+void it_rows_unprovable(struct it_diff *d, struct it_pair *p);
+/* Can a certificate's digests stand for that expression, because it is the column itself, or a cast of it? */
+bool it_expression_is_column(struct ctx *cx, const char *expr, const char *column);
 
 /* ---- drill.c, evidence.c ---- */
 /* Name the rows of the unequal chunks, from two live sides. */

@@ -134,6 +134,8 @@ bool integrity_compare(struct ctx *cx, const char *earlier, const char *later, c
     it_proof(cx, report, "two certificates were compared, no database was asked: root %s of %s, and root %s of %s",
              d.left.root, d.left.taken_at, d.right.root, d.right.taken_at);
     report->root_digest = d.right.root;
+    if (!it_large_objects_compare(&d))
+        return false;
     it_conclude_all(&d);
     return true;
 }

@@ -72,8 +72,9 @@ static void gone(struct it_diff *d, const struct it_table *left)
                  left->rows >= 0 ? arena_printf(a, "; it held %lld rows", left->rows) : "");
     } else {
         only_named(d, left, "missing", "see the findings", true);
-        undeclared(d, "table-missing", left->object, arena_printf(a, "table %s is gone", left->object),
-                   arena_printf(a, "drop table %s", left->object));
+        undeclared(
+            d, "table-missing", left->object, arena_printf(a, "table %s is gone", left->object),
+            arena_printf(a, "drop table %s.%s", it_declared_name(a, left->schema), it_declared_name(a, left->name)));
     }
 }
 
@@ -88,6 +89,16 @@ static bool asked_in_vain(const struct it_diff *d, const struct it_table *left)
     return !plain.skip && it_skip_is_scope(left->skip);
 }
 
+static bool view_asked_in_vain(const struct it_diff *d, const struct it_table *left)
+{
+    struct it_table plain = {.schema = left->schema, .name = left->name};
+
+    if (!d->o->materialized_views || left->skip_code || !text_starts(left->skip, "a materialized view: "))
+        return false;
+    it_scope(&plain, d->o);
+    return !plain.skip;
+}
+
 static void pair_left(struct it_diff *d, struct it_table *left, struct it_table *right)
 {
     struct arena *a = d->cx->arena;
@@ -98,6 +109,11 @@ static void pair_left(struct it_diff *d, struct it_table *left, struct it_table 
         left->skip_code = "not-in-certificate";
         left->skip_message =
             arena_printf(a, "table %s is not in the certificate: %s when it was taken", left->object, left->skip);
+    }
+    if (left->skip && right && view_asked_in_vain(d, left)) {
+        left->skip_code = "not-in-certificate";
+        left->skip_message =
+            arena_printf(a, "materialized view %s is not in the certificate, which was taken without", left->object);
     }
     if (left->skip) {
         not_compared(d, left, d->left.role);
@@ -110,9 +126,10 @@ static void pair_left(struct it_diff *d, struct it_table *left, struct it_table 
     if (right->skip && it_skip_is_scope(right->skip)) /* what is in scope is said by the left's name */
         it_readable(d->cx, right);
     if (right->skip && !right->skip_code) {
-        undeclared(d, "table-kind-changed", left->object,
-                   arena_printf(a, "table %s has become %s, so it was not compared", left->object, right->skip),
-                   arena_printf(a, "drop table %s", left->object));
+        undeclared(
+            d, "table-kind-changed", left->object,
+            arena_printf(a, "table %s has become %s, so it was not compared", left->object, right->skip),
+            arena_printf(a, "drop table %s.%s", it_declared_name(a, left->schema), it_declared_name(a, left->name)));
         d->report->unproven = true;
     }
     if (right->skip) {
@@ -139,7 +156,8 @@ static void pair_added(struct it_diff *d, struct it_table *t)
     } else {
         only_named(d, t, "new", "see the findings", false);
         undeclared(d, "table-added", t->object, arena_printf(d->cx->arena, "table %s is new", t->object),
-                   arena_printf(d->cx->arena, "add table %s", t->object));
+                   arena_printf(d->cx->arena, "add table %s.%s", it_declared_name(d->cx->arena, t->schema),
+                                it_declared_name(d->cx->arena, t->name)));
     }
 }
 
@@ -221,17 +239,15 @@ static bool type_changed(struct it_diff *d, struct it_pair *p, const struct it_c
     struct arena *a = d->cx->arena;
     struct it_change *change = it_declared_find(&d->declared, CHANGE_COLUMN, p->left, l->name);
 
-    if (l->not_null && !r->not_null && !change)
-        it_finding(d->cx, d->report, INTEGRITY_WARNING, "not-null-dropped", p->left->object,
-                   "column %s of %s may be NULL now, and could not be before", l->name, p->left->object);
     if (text_equal(l->type, r->type))
         return change != NULL;
     if (change)
         change->happened = true;
     else
-        undeclared(d, "column-type-changed", p->left->object,
-                   arena_printf(a, "column %s of %s was %s and is %s", l->name, p->left->object, l->type, r->type),
-                   arena_printf(a, "change column %s.%s", p->left->name, l->name));
+        undeclared(
+            d, "column-type-changed", p->left->object,
+            arena_printf(a, "column %s of %s was %s and is %s", l->name, p->left->object, l->type, r->type),
+            arena_printf(a, "change column %s.%s", it_declared_name(a, p->left->name), it_declared_name(a, l->name)));
     return change != NULL;
 }
 
@@ -264,14 +280,17 @@ static bool add_key(struct it_diff *d, struct it_pair *p, const char *name)
     const struct it_column *l = it_column_find(p->left, name), *r = counterpart(p, l);
 
     if (!r) {
-        undeclared(d, "column-missing", p->left->object,
-                   arena_printf(a, "key column %s of %s is gone", name, p->left->object),
-                   arena_printf(a, "rename column %s.%s=NEW", p->left->name, name));
+        undeclared(
+            d, "column-missing", p->left->object, arena_printf(a, "key column %s of %s is gone", name, p->left->object),
+            arena_printf(a, "rename column %s.%s=NEW", it_declared_name(a, p->left->name), it_declared_name(a, name)));
         return false;
     }
     type_changed(d, p, l, r);
-    enum it_family f = p->left->geometry.kind == KEY_RANGE ? (it_family_accepts(FAM_INT8, r) ? FAM_INT8 : FAM_NONE)
-                                                           : family_for(d, l, r);
+    const struct it_change *change = it_declared_find(&d->declared, CHANGE_COLUMN, p->left, name);
+    bool other = change && change->expr && !it_expression_is_column(d->cx, change->expr, name);
+    enum it_family f = other                                 ? FAM_NONE
+                       : p->left->geometry.kind == KEY_RANGE ? (it_family_accepts(FAM_INT8, r) ? FAM_INT8 : FAM_NONE)
+                                                             : family_for(d, l, r);
     if (f == FAM_NONE) {
         d->report->unproven = true;
         it_finding(d->cx, d->report, INTEGRITY_WARNING, "key-not-comparable", p->left->object,
@@ -288,6 +307,42 @@ static bool add_key(struct it_diff *d, struct it_pair *p, const char *name)
     return true;
 }
 
+/* "change column T.C using EXPR": the old row's EXPR must equal the new value. */
+static bool map_expression(struct it_diff *d, struct it_pair *p, const struct it_column *l, const struct it_column *r,
+                           size_t digest, struct it_change *change)
+{
+    struct arena *a = d->cx->arena;
+    bool own = !*r->base; /* the left may not know the type: its text is compared */
+
+    change->happened = true;
+    if (!d->left.live) {
+        leave_column(d, p, l->name, arena_printf(a, "to equal %s, which a certificate cannot evaluate", change->expr));
+        d->report->unproven = true;
+        it_finding(d->cx, d->report, INTEGRITY_WARNING, "expression-unproven", p->left->object,
+                   "column %s of %s was not compared: a certificate holds no values of which %s could be taken",
+                   l->name, p->left->object, change->expr)
+            ->hint = "compare with the live database ('source_db_url' without 'baseline')";
+        return false;
+    }
+    /* A domain's name has its schema before it, and the left may not have the domain. */
+    const char *type = own                    ? "pg_catalog.text"
+                       : strchr(r->type, '.') ? arena_printf(a, "pg_catalog.%s", it_declared_name(a, r->base))
+                                              : r->type;
+    add_column(d, p, l, r, it_family_of(r, d->o->strictness), digest, false);
+    struct it_column *lc = &p->left_pass.columns.at[p->left_pass.columns.n - 1];
+    lc->expr = arena_printf(a, "(%s\n)::%s", change->expr, type);
+    lc->type = own ? "text" : r->type;
+    lc->base = own ? "text" : r->base;
+    lc->typmod = own ? -1 : r->typmod;
+    p->left_pass.expressions = true;
+    return true;
+}
+
+static bool textual(const struct it_column *c)
+{
+    return text_equal(c->base, "text") || text_equal(c->base, "varchar");
+}
+
 /* One column of the left that is not part of the key. False: a table without a key cannot be compared without it. */
 static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_column *l, size_t digest)
 {
@@ -301,9 +356,10 @@ static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_col
             drop->happened = true;
             leave_column(d, p, l->name, "dropped, as declared");
         } else {
-            undeclared(d, "column-missing", p->left->object,
-                       arena_printf(a, "column %s of %s is gone", l->name, p->left->object),
-                       arena_printf(a, "drop column %s.%s", p->left->name, l->name));
+            undeclared(
+                d, "column-missing", p->left->object,
+                arena_printf(a, "column %s of %s is gone", l->name, p->left->object),
+                arena_printf(a, "drop column %s.%s", it_declared_name(a, p->left->name), it_declared_name(a, l->name)));
         }
         return false;
     }
@@ -317,17 +373,22 @@ static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_col
         leave_column(d, p, l->name, "the application writes it meanwhile");
         return false;
     }
+    struct it_change *change = it_declared_find(&d->declared, CHANGE_COLUMN, p->left, l->name);
+    if (change && change->expr && (d->left.live || !it_expression_is_column(d->cx, change->expr, l->name)))
+        return map_expression(d, p, l, r, digest, change);
     bool expected = type_changed(d, p, l, r);
     enum it_family f = family_for(d, l, r);
+    if (expected && change &&
+        change->expr) /* a cast: what is written alike is equal, what is not may be all the same */
+        expected = f == FAM_TEXT && !(textual(l) && textual(r));
     if (f == FAM_NONE) {
         leave_column(d, p, l->name,
                      arena_printf(a, "was %s, is %s: their values have no common digest", l->type, r->type));
         d->report->unproven = d->report->unproven || !expected;
         return false;
     }
-    if (expected && p->left->geometry.kind == KEY_NONE && d->left.live) {
-        it_declared_find(&d->declared, CHANGE_COLUMN, p->left, l->name)->happened =
-            true; /* it may have: nobody can tell */
+    if (expected && change && p->left->geometry.kind == KEY_NONE && d->left.live) {
+        change->happened = true; /* it may have: nobody can tell */
         leave_column(d, p, l->name,
                      "its values may change, as declared; without a key they are no part of the row then");
         return false;
@@ -362,11 +423,23 @@ static void find_added(struct it_diff *d, struct it_pair *p)
             add->happened = true;
             *VEC_PUSH(a, &p->added) = r->name;
         } else {
-            undeclared(d, "column-added", p->left->object,
-                       arena_printf(a, "column %s of %s is new", r->name, p->left->object),
-                       arena_printf(a, "add column %s.%s", p->left->name, r->name));
+            undeclared(
+                d, "column-added", p->left->object, arena_printf(a, "column %s of %s is new", r->name, p->left->object),
+                arena_printf(a, "add column %s.%s", it_declared_name(a, p->left->name), it_declared_name(a, r->name)));
         }
     }
+}
+
+/* The predicates of "change rows T where …", or NULL. */
+static const char *rows_declared(const struct it_diff *d, const struct it_table *left)
+{
+    struct str all = str_new(d->cx->arena);
+    for (size_t i = 0; i < d->declared.changes.n; i++) {
+        const struct it_change *c = &d->declared.changes.at[i];
+        if (c->kind == CHANGE_ROWS && it_change_names(c, left, NULL))
+            str_addf(&all, "%scoalesce((%s\n), false)", all.len ? " OR " : "", c->expr);
+    }
+    return all.len ? all.s : NULL;
 }
 
 void it_pair_columns(struct it_diff *d, struct it_pair *p)
@@ -388,6 +461,9 @@ void it_pair_columns(struct it_diff *d, struct it_pair *p)
     p->line.key = l->key.n ? it_join(a, &l->key, ", ") : "none: rows as a multiset";
     p->comparable = true;
     pair_columns(d, p);
+    p->without = rows_declared(d, l);
+    if (d->left.live) /* a certificate's digests hold those rows too */
+        p->left_pass.without = p->right_pass.without = p->without;
 
     if (d->left.live) { /* a certificate lists what it digested; a live table everything that is not its key */
         for (size_t c = 0; c < n; c++) {
@@ -422,95 +498,15 @@ void it_pair_columns(struct it_diff *d, struct it_pair *p)
     }
 }
 
-/* ---- what guards the data ---- */
-
-static const struct it_object *find_object(const struct it_side *s, const char *kind, const char *table,
-                                           const char *name)
-{
-    for (size_t i = 0; i < s->objects.n; i++) {
-        const struct it_object *o = &s->objects.at[i];
-        if (text_equal(o->kind, kind) && text_equal(o->name, name) && text_equal(o->table, table))
-            return o;
-    }
-    return NULL;
-}
-
-/* The pair whose left, or right, table has that name; NULL: it is not compared. */
-static const struct it_pair *find_pair(const struct it_diff *d, const char *object, bool left)
-{
-    for (size_t i = 0; i < d->pairs.n; i++) {
-        const struct it_pair *p = &d->pairs.at[i];
-        if (text_equal(left ? p->left->object : p->right->object, object))
-            return p->left->skip || p->right->skip ? NULL : p;
-    }
-    return NULL;
-}
-
-/* Does a declared change of a column, or of a table that is dropped, take this constraint along? */
-static bool follows(const struct it_diff *d, const struct it_pair *p, const struct it_object *constraint)
-{
-    for (size_t i = 0; i < d->declared.changes.n; i++) {
-        const struct it_change *c = &d->declared.changes.at[i];
-        bool column = it_change_names(c, p->left, NULL) &&
-                      (c->kind == CHANGE_DROP_COLUMN || c->kind == CHANGE_RENAME_COLUMN || c->kind == CHANGE_COLUMN);
-        bool table = c->kind == CHANGE_DROP_TABLE || c->kind == CHANGE_RENAME_TABLE;
-        if ((column && strstr(constraint->definition, c->column)) ||
-            (table && strstr(constraint->definition, c->table)))
-            return true;
-    }
-    return false;
-}
-
-static void compare_object(struct it_diff *d, const struct it_object *l)
-{
-    if (text_equal(l->kind, "sequence")) {
-        const struct it_object *r = find_object(&d->right, l->kind, l->table, l->name);
-        if (r && l->has_value && (!r->has_value || r->value < l->value) && r->value >= 0)
-            it_finding(d->cx, d->report, INTEGRITY_ERROR, "sequence-backwards", l->name,
-                       "sequence %s stood at %lld and stands at %lld: it will give numbers a second time", l->name,
-                       l->value, r->value);
-        return;
-    }
-    const struct it_pair *p = text_equal(l->kind, "constraint") ? find_pair(d, l->table, true) : NULL;
-    if (!p)
-        return;
-    const struct it_object *r = find_object(&d->right, l->kind, p->right->object, l->name);
-    /* Two versions of the server may write one definition differently. */
-    bool one_version = strtol(d->left.id.server_version, NULL, 10) == strtol(d->right.id.server_version, NULL, 10);
-    if (!r && !follows(d, p, l))
-        it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-missing", l->table,
-                   "constraint %s of %s is gone: %s", l->name, l->table, l->definition);
-    else if (r && one_version && !text_equal(l->definition, r->definition) && !follows(d, p, l))
-        it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-changed", l->table,
-                   "constraint %s of %s was %s and is %s", l->name, l->table, l->definition, r->definition);
-    else if (r && !*l->state && *r->state)
-        it_finding(d->cx, d->report, INTEGRITY_WARNING, "constraint-not-valid", l->table,
-                   "constraint %s of %s is not validated any more", l->name, l->table);
-}
-
-void it_objects_compare(struct it_diff *d)
-{
-    for (size_t i = 0; i < d->left.objects.n; i++)
-        compare_object(d, &d->left.objects.at[i]);
-    for (size_t i = 0; i < d->right.objects.n; i++) {
-        const struct it_object *r = &d->right.objects.at[i];
-        bool bad = text_equal(r->kind, "index") || text_equal(r->kind, "trigger");
-        const struct it_pair *p = bad ? find_pair(d, r->table, false) : NULL;
-        if (!p || find_object(&d->left, r->kind, p->left->object, r->name))
-            continue;
-        it_finding(d->cx, d->report, INTEGRITY_WARNING,
-                   text_equal(r->kind, "index") ? "index-invalid" : "trigger-disabled", r->table,
-                   "%s %s of %s is %s, and was not before", r->kind, r->name, r->table, r->state);
-    }
-}
-
 /* The same declaration given twice has happened when one of them has. */
 static bool happened(const struct it_declared *declared, const struct it_change *c)
 {
     for (size_t i = 0; i < declared->changes.n; i++) {
         const struct it_change *o = &declared->changes.at[i];
-        if (o->happened && o->kind == c->kind && text_equal(o->table, c->table) && text_equal(o->column, c->column) &&
+        if (o->happened && o->kind == c->kind && text_equal(o->verb, c->verb) && text_equal(o->what, c->what) &&
+            text_equal(o->table, c->table) && text_equal(o->column, c->column) &&
             text_equal(o->to ? o->to : "", c->to ? c->to : "") &&
+            text_equal(o->expr ? o->expr : "", c->expr ? c->expr : "") &&
             (!*o->schema || !*c->schema || text_equal(o->schema, c->schema)))
             return true;
     }

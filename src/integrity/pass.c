@@ -23,6 +23,12 @@ static const char *column_ref(const struct it_pass *p, const char *name)
     return arena_printf(p->cx->arena, "t.%s", pg_ident(p->cx, pg_pool_first(p->side->pool), name));
 }
 
+/* What stands for a column's value: itself, or the expression that it is compared as. */
+static const char *value_ref(const struct it_pass *p, const struct it_column *c)
+{
+    return c->expr ? arena_printf(p->cx->arena, "(%s)", c->expr) : column_ref(p, c->name);
+}
+
 /* The hash of a row without a key: XOR of its columns' hashes, each under its own seed and with its own value for NULL. It is mixed once more
  * before it is summed: sums of plain XORs would not see two rows exchange parts. A balanced tree, so that 1600 columns nest 11 deep. */
 static void multiset_hash(struct str *sql, const struct it_pass *p, size_t from, size_t to)
@@ -39,7 +45,7 @@ static void multiset_hash(struct str *sql, const struct it_pass *p, size_t from,
         char seed[32];
         snprintf(seed, sizeof seed, "'%lld'", (long long)splitmix(from + 1));
         str_add(sql, "coalesce(");
-        it_family_sql(sql, c->family, c, column_ref(p, c->name), seed);
+        it_family_sql(sql, c->family, c, value_ref(p, c), seed);
         str_addf(sql, ", '%lld'::bigint)", (long long)splitmix(~(uint64_t)from));
     } else {
         str_add(sql, "0::bigint");
@@ -69,7 +75,7 @@ static void seed_sql(struct str *sql, const struct it_pass *p)
  * of one's own as text. */
 static void strong_value(struct str *sql, const struct it_pass *p, const struct it_column *c)
 {
-    const char *v = column_ref(p, c->name);
+    const char *v = value_ref(p, c);
 
     if (*c->base)
         str_addf(sql, "%s::pg_catalog.%s", v,
@@ -181,15 +187,21 @@ void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf
     for (size_t i = 0; i < p->keys.n; i++)
         str_addf(sql, "%s AS k%zu, ", column_ref(p, p->keys.at[i].name), i + 1);
     for (size_t i = 0; i < p->columns.n; i++)
-        str_addf(sql, "%s AS c%zu, ", column_ref(p, p->columns.at[i].name), i + 1);
+        str_addf(sql, "%s AS c%zu, ", value_ref(p, &p->columns.at[i]), i + 1);
     if (p->xids)
         str_add(sql, "t.xmin AS x, ");
+    if (p->without && p->mark)
+        str_addf(sql, "coalesce((%s\n), false) AS m, ", p->without);
     seed_sql(sql, p);
     str_add(sql, " AS s");
     if (p->strong)
         strong_row(sql, p);
     for (size_t i = 0; i < p->keys.n + p->columns.n; i++)
         *VEC_PUSH(p->cx->arena, &names) = i < p->keys.n ? p->keys.at[i].name : p->columns.at[i - p->keys.n].name;
+    if (p->without || p->expressions) /* they may speak of any column */
+        for (size_t i = 0; i < p->table->columns.n; i++)
+            if (!it_names_contain(&names, p->table->columns.at[i].name))
+                *VEC_PUSH(p->cx->arena, &names) = p->table->columns.at[i].name;
     if (leaf)
         str_addf(sql, " FROM ONLY %s t", pg_qualified(p->cx, pg, leaf->schema, leaf->name));
     else
@@ -202,6 +214,10 @@ void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf
     if (p->as_of) {
         str_addf(sql, " %s ", joint);
         it_written_by_sql(sql, p->side, "t.xmin", pg_literal(p->cx, pg, p->as_of));
+        joint = "AND";
+    }
+    if (p->without && !p->mark) {
+        str_addf(sql, " %s NOT coalesce((%s\n), false)", joint, p->without);
         joint = "AND";
     }
     if (index)

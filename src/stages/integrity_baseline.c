@@ -72,7 +72,8 @@ const struct stage stage_integrity_baseline = {
         "Reads every table once, on one snapshot, and writes a certificate: digests of the values, never the values. integrity-diff compares it with a "
         "database later, here or elsewhere.\n\n"
         "Tables that the role may not read, or whose rows a policy hides, make the verdict inconclusive. Not covered, and listed as such: foreign, "
-        "unlogged and temporary tables, materialized views, and the changelog's own history tables.\n\n"
+        "unlogged and temporary tables, the changelog's own history tables, and, unless asked for, materialized views and large objects. What guards the data "
+        "(constraints, defaults, indexes, triggers, sequences) is in the certificate as well.\n\n"
         "A certificate holds no rows. With 'sketch' it holds enough to name rows that are changed or deleted later, up to about 9000 changed ones for "
         "each megabyte, or twice as many that came or went. It takes a second reading of the tables, and PostgreSQL 14.\n\n" INTEGRITY_MANUAL_THROTTLE
         "A certificate that is to be compared on a server of another architecture or encoding is taken with digest=portable, one for or from "

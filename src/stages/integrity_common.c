@@ -17,6 +17,9 @@ void integrity_fill_options(const struct integrity_config *c, struct integrity_o
         .exclude_tables = &c->exclude_tables,
         .sums = c->aggregate == 1,
         .digest = (enum integrity_digest)c->digest,
+        .foreign_keys = (enum integrity_foreign_keys)c->check_foreign_keys,
+        .materialized_views = c->materialized_views,
+        .large_objects = c->large_objects,
     };
 }
 

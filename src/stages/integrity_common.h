@@ -11,7 +11,8 @@ struct integrity_config {
     struct str_list tables, exclude_tables;
     long long connections, chunk_rows, slice_size, statement_timeout, lock_timeout;
     long long max_active_sessions, max_replication_lag, max_snapshot_age;
-    int strictness, aggregate, digest;
+    int strictness, aggregate, digest, check_foreign_keys;
+    bool materialized_views, large_objects;
 };
 
 /* A paragraph of both manuals. */
@@ -29,6 +30,23 @@ struct integrity_config {
          .type = IN_LIST,                                                                                                         \
          .offset = offsetof(T, c.exclude_tables),                                                                                 \
          .doc = "Leave these tables out: name or schema.name, * for any characters"},                                             \
+        {.name = "check_foreign_keys",                                                                                            \
+         .type = IN_CHOICE,                                                                                                       \
+         .def = "not_valid",                                                                                                      \
+         .choices = "not_valid|all|none",                                                                                         \
+         .offset = offsetof(T, c.check_foreign_keys),                                                                             \
+         .doc = "Foreign keys whose orphans are counted: those that are not valid or whose triggers are off; all, "               \
+                "where rows were loaded with session_replication_role=replica; or none"},                                         \
+        {.name = "materialized_views",                                                                                            \
+         .type = IN_BOOLEAN,                                                                                                      \
+         .def = "false",                                                                                                          \
+         .offset = offsetof(T, c.materialized_views),                                                                             \
+         .doc = "Compare materialized views too, as tables without a key"},                                                       \
+        {.name = "large_objects",                                                                                                 \
+         .type = IN_BOOLEAN,                                                                                                      \
+         .def = "false",                                                                                                          \
+         .offset = offsetof(T, c.large_objects),                                                                                  \
+         .doc = "Compare large objects too"},                                                                                     \
         {.name = "connections",                                                                                                   \
          .type = IN_INTEGER,                                                                                                      \
          .def = "2",                                                                                                              \

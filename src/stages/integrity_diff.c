@@ -20,8 +20,10 @@ static const struct input_spec inputs[] = {
                 "the other database; with 'baseline' the one it was taken from, as its witness"),
     {IN_FIELD(struct config, expected_changes), .type = IN_LIST,
      .doc =
-         "What the change means to alter: add column T.C, drop column T.C, rename column T.OLD=NEW, change column T.C, add table T, drop table T, "
-         "rename table OLD=NEW"},
+         "What the change means to alter, one per item: add|drop column T.C, rename column T.OLD=NEW, change column T.C [using EXPR], add|drop table T, "
+         "rename table OLD=NEW, change rows T where PREDICATE, add|drop|change constraint|index|trigger|rule|policy T.NAME, add|drop|change default T.C, "
+         "add|drop not null T.C, change row security T, add|drop|change sequence|materialized view NAME; and what must hold now: expect T.C not null, "
+         "expect T.C = EXPR, expect T.C default EXPR, expect T where PREDICATE"},
     {IN_FIELD(struct config, live_writes), .type = IN_LIST,
      .doc = "What the application writes meanwhile: T.C (values), T.+ (inserts), T.- (deletes), T (anything)"},
     {IN_FIELD(struct config, deployed_transactions), .type = IN_LIST,
@@ -139,7 +141,14 @@ const struct stage stage_integrity_diff = {
         "declare if it is meant. SQL that cannot be looked into, such as DO blocks, is listed as not covered.\n\n"
         "Everything that differs is a finding unless it is declared in 'expected_changes'. What the application writes meanwhile is declared in "
         "'live_writes'; those columns and rows are not compared, and the result lists them as not covered. Added columns leave the old ones' digests "
-        "alone.\n\n"
+        "alone. An item of 'expected_changes' with a comma in it needs a JSON list, or one item per line.\n\n"
+        "What guards the data is compared too: constraints, nullability, defaults, indexes, triggers, rules, policies, sequences. A lost constraint, NOT NULL "
+        "or unique index is an error unless it is declared; orphans of foreign keys, duplicates behind invalid indexes and rows against constraints that were "
+        "never validated are counted.\n\n"
+        "Expressions ('using', 'where', '=') are SQL over the table's columns, evaluated in a read-only transaction with an empty search path: write "
+        "schema.function() for your own functions. 'change column T.C using EXPR' demands that every new value equals EXPR of the old row; 'change rows T "
+        "where PREDICATE' lets rows differ that it holds for, before or now; both need the live source, a certificate alone is inconclusive about "
+        "them.\n\n"
         "A certificate holds no rows. Without a witness, changed rows are named from the row versions of a server of the same lineage (a clone), and "
         "rows that came or went from the digest of the keys; where neither is conclusive, the key range is named. With a sketch in the certificate "
         "('sketch' of integrity-baseline) the keys of changed and deleted rows are named from it, anywhere, as long as all columns that it is over are compared.\n\n"

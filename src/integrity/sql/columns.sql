@@ -13,7 +13,7 @@ SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod),
        CASE WHEN a.atttypmod <> -1 THEN a.atttypmod ELSE coalesce(bottom.typmod, -1) END,
        a.attnotnull, a.attgenerated, a.attidentity
 FROM   pg_attribute a
-JOIN   pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p')
+JOIN   pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'm')
 JOIN   pg_namespace n ON n.oid = c.relnamespace
 LEFT   JOIN bottom ON bottom.oid = a.atttypid
 JOIN   pg_type b ON b.oid = coalesce(bottom.base, a.atttypid)

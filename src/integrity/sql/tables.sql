@@ -9,7 +9,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relispartitio
        row_security_active(c.oid),
        EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhparent = c.oid),
        pg_stat_get_tuples_inserted(c.oid), pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid),
-       coalesce(pg_relation_filenode(c.oid), 0)
+       coalesce(pg_relation_filenode(c.oid), 0), c.relispopulated
 FROM   pg_class c
 JOIN   pg_namespace n ON n.oid = c.relnamespace
 WHERE  c.relkind IN ('r', 'p', 'f', 'm')
