@@ -123,7 +123,7 @@ def test_widened_types(dbstep, server, digest, tmp_path):
 def test_plain_and_partitioned(dbstep, server, tmp_path):
     """A table is the same table when it is cut into partitions, or put together again."""
     a, b = server.create_database("cut_a"), server.create_database("cut_b")
-    plain = "CREATE TABLE {0} (id int, region text, v text, PRIMARY KEY (id, region)); CREATE TABLE bag_{0} (id int, region text);"
+    plain = "CREATE TABLE {0} (id int, region text, v text, PRIMARY KEY (region, id)); CREATE TABLE bag_{0} (id int, region text);"
     parts = ("CREATE TABLE {0} (region text, id int, v text, PRIMARY KEY (region, id)) PARTITION BY LIST (region); CREATE TABLE {0}_n PARTITION OF {0} FOR VALUES IN ('n') PARTITION BY RANGE (id); "
              "CREATE TABLE {0}_n1 PARTITION OF {0}_n FOR VALUES FROM (MINVALUE) TO (500); CREATE TABLE {0}_n2 PARTITION OF {0}_n FOR VALUES FROM (500) TO (MAXVALUE); "
              "CREATE TABLE {0}_s (gone int, v text, id int NOT NULL, region text NOT NULL); ALTER TABLE {0}_s DROP gone; ALTER TABLE {0} ATTACH PARTITION {0}_s FOR VALUES IN ('s'); "
