@@ -180,6 +180,30 @@ static bool same_definition(const struct it_diff *d, const char *l, const char *
     return at_end(l) && at_end(r);
 }
 
+static size_t times(const char *definition, const struct token *word)
+{
+    struct token t;
+    size_t n = 0;
+    while (next_token(&definition, &t))
+        n += t.n == word->n && memcmp(t.s, word->s, t.n) == 0;
+    return n;
+}
+
+/* A key whose columns stand in another order guards the same. */
+static bool same_key(const char *l, const char *r)
+{
+    bool key = (text_starts(l, "PRIMARY KEY") && text_starts(r, "PRIMARY KEY")) ||
+               (text_starts(l, "UNIQUE") && text_starts(r, "UNIQUE"));
+    struct token t;
+
+    if (!key || strlen(l) != strlen(r) || mentions(l, "INCLUDE") || mentions(r, "INCLUDE"))
+        return false;
+    for (const char *s = l; next_token(&s, &t);)
+        if (times(l, &t) != times(r, &t))
+            return false;
+    return true;
+}
+
 /* Is there a declared change of that kind whose column, of this table or of another that is named, the definition speaks of? A default's
  * definition does not name its own column. */
 static bool speaks_of(const struct it_diff *d, enum it_change_kind kind, const struct it_table *t,
@@ -343,8 +367,8 @@ static void compare(struct it_guards *g, const struct guard_kind *k, const struc
     if (!same && !declared(d, "change", k, p, l->name) && !speaks_of(d, CHANGE_COLUMN, p->left, l) &&
         !speaks_of(d, CHANGE_DROP_COLUMN, p->left, l))
         undeclared(
-            d, severity(l, severity(r, k->changed)), code(d->cx, k, "changed"), p,
-            declaration(d, "change", k, p, l->name),
+            d, same_key(l->definition, r->definition) ? INTEGRITY_NOTE : severity(l, severity(r, k->changed)),
+            code(d->cx, k, "changed"), p, declaration(d, "change", k, p, l->name),
             arena_printf(d->cx->arena, "%s was %s and is %s", subject(d->cx, k, l), shown(d->cx, l), shown(d->cx, r)));
     if (!definition_is_state && !text_equal(l->state, r->state))
         state_changed(d, k, p, l, r);

@@ -22,6 +22,8 @@ GUARDS = [
     ("c4", "id int PRIMARY KEY, n int REFERENCES c1", "ALTER TABLE c4 DISABLE TRIGGER ALL", "constraint-disabled", "error", ["change constraint c4.c4_n_fkey"]),
     ("c5", "id int PRIMARY KEY, n int", "ALTER TABLE c5 ADD CONSTRAINT k CHECK (n > 0)", "constraint-added", "note", ["add constraint c5.k"]),
     ("c6", "id int PRIMARY KEY, n int, \"Paid at\" int CONSTRAINT \"K 1\" CHECK (\"Paid at\" > 0)", "ALTER TABLE c6 DROP CONSTRAINT \"K 1\"", "constraint-missing", "error", ['drop constraint c6."K 1"']),
+    ("c7", "id int, n int, CONSTRAINT k7 UNIQUE (id, n)", "ALTER TABLE c7 DROP CONSTRAINT k7, ADD CONSTRAINT k7 UNIQUE (n, id)", "constraint-changed", "note", ["change constraint c7.k7"]),
+    ("c8", "id int, n int, m int, CONSTRAINT k8 UNIQUE (id, n)", "ALTER TABLE c8 DROP CONSTRAINT k8, ADD CONSTRAINT k8 UNIQUE (id, m)", "constraint-changed", "error", ["change constraint c8.k8"]),
     ("n1", "id int PRIMARY KEY, n int NOT NULL", "ALTER TABLE n1 ALTER n DROP NOT NULL", "not-null-dropped", "error", ["drop not null n1.n"]),
     ("n2", "id int PRIMARY KEY, n int", "ALTER TABLE n2 ALTER n SET NOT NULL", "not-null-added", "note", ["add not null n2.n"]),
     ("d1", "id int PRIMARY KEY, n int DEFAULT 7", "ALTER TABLE d1 ALTER n DROP DEFAULT", "default-missing", "warning", ["drop default d1.n"]),
