@@ -74,7 +74,9 @@ integration() {
         return
     fi
     # the system's interpreter: it is the one that sees Debian's python3-* packages
-    /usr/bin/python3 -m pytest tests/integration -q -p no:cacheprovider --junitxml="$xml" "$@" 2>&1 |
+    # one process more than there are cores, since tests wait for servers a lot; each has servers of its own, files stay whole
+    /usr/bin/python3 -m pytest tests/integration -q -p no:cacheprovider -n "${TEST_JOBS:-$(($(nproc) + 1))}" --dist loadfile \
+        --junitxml="$xml" "$@" 2>&1 |
         tee "$logs/integration.log" || rc=$?
     if ! [ -s "$xml" ]; then
         echo "FAILED integration: pytest ended with $rc and left no report"

@@ -364,10 +364,10 @@ bool it_certificate_read(struct ctx *cx, const char *path, struct it_side *side)
 bool it_certificate_bound(struct ctx *cx, struct it_side *side, long long bytes, struct integrity_report *r);
 size_t it_certificate_size(struct ctx *cx, struct it_side *side);
 /* A side of a plan: as a certificate without chunks, with all that pairing asks of its tables. */
-void it_side_write(struct it_sealed *out, const char *key, const struct it_side *side);
+void it_side_write(struct it_sealed *out, const char *key, const struct it_side *s);
 bool it_side_read(struct ctx *cx, const char *path, const struct json *body, struct it_side *side);
 void it_server_write(struct json_writer *w, const struct it_side *side); /* members server, settings, probes */
-void it_chunks_write(struct it_sealed *out, struct arena *a, const struct it_chunks *c); /* member chunks */
+void it_chunks_write(struct it_sealed *file, struct arena *a, const struct it_chunks *c); /* member chunks */
 /* columns: how many digests a chunk must have. */
 bool it_chunks_read(struct ctx *cx, const char *path, const struct json *chunks, struct it_chunks *out, size_t columns);
 const char *it_level_name(enum integrity_strictness s);
