@@ -75,7 +75,7 @@ static bool take_bounds(struct ctx *cx, void *user, const struct pg_rows *rows, 
         est = (long long)span + 1;
     uint64_t wanted = (uint64_t)chunks_wanted(j->table, est, j->chunk_rows);
     /* Keys on both sides of zero never share a chunk, however coarse: two chunks are always allowed. */
-    while (chunks_at(g, g->shift) > 1 && chunks_at(g, g->shift) >= wanted + wanted / 2)
+    while (chunks_at(g, g->shift) > 1 && chunks_at(g, g->shift) >= wanted + wanted / 5)
         g->shift++;
     j->sparse = wanted > 1 && span / 16 > (uint64_t)est;
     return true;

@@ -5,7 +5,7 @@
 #include "model.h"
 #include "watch.h"
 
-enum { PAGE = 8192 };
+enum { PAGE = 8192, FIRST_DIGEST = 3 /* behind chunk, rows, keys */ };
 static const long long LEAST_SLICE = 32LL << 20;
 
 /* ---- the row source: "q" with k1…, c1…, s (the seed), x (xmin), w (SHA-256 of the row) ---- */
@@ -293,11 +293,7 @@ static const char *statement(const struct it_pass *p, const struct it_leaf *leaf
 
     str_add(&sql, "SELECT ");
     it_pass_chunk(&sql, p);
-    str_addf(&sql, ", count(*), %s(%s), ", aggregate, it_pass_seed(p));
-    if (p->xids)
-        str_addf(&sql, "count(*) FILTER (WHERE q.x = ANY ('%s'::xid[]))", p->xids);
-    else
-        str_add(&sql, "0::bigint");
+    str_addf(&sql, ", count(*), %s(%s)", aggregate, it_pass_seed(p));
     for (size_t i = 0; p->geometry->kind != KEY_NONE && i < p->columns.n; i++) {
         str_addf(&sql, ", %s(", aggregate);
         it_pass_hash(&sql, p, i);
@@ -308,6 +304,8 @@ static const char *statement(const struct it_pass *p, const struct it_leaf *leaf
         it_pass_whole(&sql, half);
         str_addc(&sql, ')');
     }
+    if (p->xids) /* the last column */
+        str_addf(&sql, ", count(*) FILTER (WHERE q.x = ANY ('%s'::xid[]))", p->xids);
     it_pass_from(&sql, p, leaf, where);
     str_add(&sql, " GROUP BY 1");
     return sql.s;
@@ -336,11 +334,12 @@ static bool take(struct ctx *cx, void *user, const struct pg_rows *rows, const s
         return it_table_failed(cx, p->table, failed);
     for (int r = 0; rows && r < rows->n; r++) {
         for (size_t i = 0; i < n; i++) {
-            p->absent[i] = pg_null(rows, r, 4 + (int)i);
-            p->digest[i] = p->absent[i] ? 0 : digest_at(p, rows, r, 4 + (int)i);
+            p->absent[i] = pg_null(rows, r, FIRST_DIGEST + (int)i);
+            p->digest[i] = p->absent[i] ? 0 : digest_at(p, rows, r, FIRST_DIGEST + (int)i);
         }
+        uint64_t touched = p->xids ? digest_at(p, rows, r, FIRST_DIGEST + (int)n) : 0;
         it_chunks_add(&p->chunks, p->geometry->sums, (int64_t)digest_at(p, rows, r, 0), digest_at(p, rows, r, 1),
-                      digest_at(p, rows, r, 2), digest_at(p, rows, r, 3), p->digest, p->absent);
+                      digest_at(p, rows, r, 2), touched, p->digest, p->absent);
         p->rows_arrived += (long long)digest_at(p, rows, r, 1);
     }
     return true;
