@@ -39,6 +39,7 @@ struct look {
     const struct it_chunk *before, *now;
     long long delta;
     struct pg_rows rows; /* s, key hash, new?, keys…, column hashes… */
+    struct arena scratch; /* the candidates of one chunk take megabytes */
     struct candidate *all;
     size_t n;
     struct candidate solution[3];
@@ -340,7 +341,7 @@ static bool look_into(struct look *k, struct tally *t)
     }
     if (!fetch_rows(k))
         return false;
-    k->all = arena_array(a, room, sizeof *k->all);
+    k->all = arena_array(&k->scratch, room, sizeof *k->all);
     for (int i = 0; i < k->rows.n; i++)
         k->all[k->n++] = (struct candidate){.hash = it_number_mod64(pg_text(&k->rows, i, 1)), .sign = 1, .row = i};
     if (!add_absent(k, room))
@@ -503,6 +504,7 @@ bool it_evidence(struct it_diff *d, struct it_pair *p)
         }
         bool ok = look_into(&k, &t);
         pg_rows_free(&k.rows);
+        arena_free(&k.scratch);
         if (!ok)
             return false;
     }

@@ -343,6 +343,12 @@ bool it_merge_compare(struct ctx *cx, struct it_plan *plan, const char *certific
         it_uncovered(
             cx, d->report,
             "orphans, duplicates, sequences behind their columns and large objects were not looked at: no database was given");
+    if (!d->right.pool && d->o->large_objects) {
+        d->report->unproven = true;
+        it_finding(cx, d->report, INTEGRITY_WARNING, "large-objects-unproven", NULL,
+                   "large objects are to be compared, and no database was given to read them from")
+            ->hint = "give integrity-merge the databases, or make the plan without 'large_objects'";
+    }
     return !d->right.pool || (it_added_columns(d) && it_expectations(d) && it_measure(d));
 }
 

@@ -624,5 +624,7 @@ void it_proof(struct ctx *cx, struct integrity_report *r, const char *fmt, ...) 
 void it_uncovered(struct ctx *cx, struct integrity_report *r, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 char *it_join(struct arena *a, const struct str_list *list, const char *between);
+/* What the server said, without the values that it quotes where one of them was at fault. */
+const char *it_server_said(struct arena *a, const struct err *e);
 
 #endif

@@ -29,8 +29,8 @@ bool it_guard_failed(struct ctx *cx, struct integrity_report *r, const struct er
     if (!only_this(e))
         return false;
     r->unproven = true;
-    it_finding(cx, r, INTEGRITY_WARNING, "guard-unproven", object, "%s could not be checked: %s%s%s", what, e->message,
-               *e->detail ? "; " : "", e->detail)
+    it_finding(cx, r, INTEGRITY_WARNING, "guard-unproven", object, "%s could not be checked: %s", what,
+               it_server_said(cx->arena, e))
         ->hint = *e->hint ? arena_strdup(cx->arena, e->hint) : "everything else was checked";
     return true;
 }
@@ -287,7 +287,8 @@ static bool beyond(const struct it_number_user *u, const struct it_object *seque
 {
     const struct it_geometry *g = &u->table->geometry;
 
-    if (u->table->chunks.n && it_chunks_find(&u->table->chunks, IT_ABOVE)) /* the bounds are another certificate's */
+    /* The bounds may be another certificate's: then only the chunks tell, if they are there yet. */
+    if (u->table->chunks.n ? it_chunks_find(&u->table->chunks, IT_ABOVE) != NULL : u->table->geometry_given)
         return false;
     return g->kind == KEY_RANGE && u->table->key.n == 1 && text_equal(u->table->key.at[0], u->column) &&
            it_increment(sequence) > 0 && (g->lo > g->hi || it_next(sequence) > g->hi);

@@ -65,7 +65,7 @@ bool it_slice_queue(struct ctx *cx, struct it_plan *plan, size_t slice, struct i
             p->cx = cx;
             p->side = live;
             p->table = now;
-            it_readable(cx, now); /* the plan has judged what is left out */
+            it_readable(plan->d.cx, now); /* the plan has judged what is left out */
             if (!now->skip)
                 it_pass_begin(p);
         }
@@ -184,13 +184,15 @@ bool integrity_slice(struct ctx *cx, const char *plan_path, const char *slice, c
     if (*planned->exported)
         plan->o.snapshot = planned->exported;
     watch = it_watch_new(cx, &plan->o, report);
-    if (!it_side_open(cx, &live, target, planned->role, &plan->o) || !it_watch_side(watch, &live, target) ||
-        !it_plan_same_database(cx, planned, &live) ||
+    if (!it_side_open(cx, &live, target, planned->role, &plan->o) || !it_watch_side(watch, &live, target))
+        goto done;
+    size_t findings = report->findings.n;
+    if (!it_plan_same_database(cx, planned, &live) ||
         !it_slice_queue(cx, plan, id, &live, plan->o.slice_bytes, &reading) || !it_side_compile(cx, &live, true) ||
         !pg_pool_run(cx, live.pool) || !it_side_finish(cx, &live, report))
         goto done;
     report->unproven = false; /* rewritten tables are told once, below */
-    report->findings.n = 0;
+    report->findings.n = findings;
     tell(cx, report, &reading);
     if (!it_part_write(cx, &reading, path, &report->root_digest))
         goto done;

@@ -1,7 +1,7 @@
 /* plan.c - cutting a comparison into slices, and the file that says how; see plan.h and integrity.h.
  *
- * The body of a plan: version, tool, taken_at, strictness, sums, certificate (root of the left one, or ""), tables, exclude_tables,
- * expected_changes, live_writes, derived_changes, left and right (sides: certificate.c), slices [{id, side, pages, parts [{schema, name, leaf, from, to}]}]. */
+ * The body of a plan: version, tool, taken_at, strictness, sums, certify, materialized_views, large_objects, foreign_keys (of which orphans are
+ * counted), certificate (root of the left one, or ""), tables, exclude_tables, expected_changes, live_writes, derived_changes, left and right (sides: certificate.c), slices [{id, side, pages, parts [{schema, name, leaf, from, to}]}]. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,7 +134,7 @@ bool it_plan_cut(struct ctx *cx, struct it_plan *p, long long slices)
     for (size_t i = 0; i < d->pairs.n; i++)
         it_pair_columns(d, &d->pairs.at[i]);
     bool two = d->left.live && !p->certify;
-    if (two && !fit(p))
+    if (!it_expressions_check(d) || (two && !fit(p)))
         return false;
 
     long long left = two ? pages_of_side(p, false) : 0, right = pages_of_side(p, true);
@@ -159,7 +159,16 @@ bool it_plan_cut(struct ctx *cx, struct it_plan *p, long long slices)
     return true;
 }
 
+bool it_plan_measure(struct ctx *cx, struct it_plan *p, struct integrity_report *r)
+{
+    return !p->certify ||
+           (it_objects_measure(cx, &p->d.right, &p->o, r) && pg_pool_run(cx, p->d.right.pool));
+}
+
 /* ---- the file ---- */
+
+static const char *const foreign_keys[] = {
+    [INTEGRITY_KEYS_NOT_VALID] = "not_valid", [INTEGRITY_KEYS_ALL] = "all", [INTEGRITY_KEYS_NONE] = "none"};
 
 static void write_list(struct json_writer *w, const char *key, const struct str_list *list)
 {
@@ -209,6 +218,9 @@ bool it_plan_write(struct ctx *cx, struct it_plan *p, const char *path)
     json_string(w, "strictness", it_level_name(p->o.strictness));
     json_bool(w, "sums", p->o.sums);
     json_bool(w, "certify", p->certify);
+    json_bool(w, "materialized_views", p->o.materialized_views);
+    json_bool(w, "large_objects", p->o.large_objects);
+    json_string(w, "foreign_keys", foreign_keys[p->o.foreign_keys]);
     json_string(w, "certificate", p->d.left.live ? "" : p->d.left.root);
     write_list(w, "tables", p->o.tables);
     write_list(w, "exclude_tables", p->o.exclude_tables);
@@ -307,6 +319,11 @@ static bool read_body(struct ctx *cx, struct it_plan *p, const struct json *body
     p->o.derived_changes = &p->derived_changes;
     p->o.sums = json_is_true(json_get(body, "sums"));
     p->o.strictness = d->right.strictness;
+    p->o.materialized_views = json_is_true(json_get(body, "materialized_views"));
+    p->o.large_objects = json_is_true(json_get(body, "large_objects"));
+    for (size_t i = 0; i < COUNT(foreign_keys); i++)
+        if (text_equal(json_get_text(body, "foreign_keys", foreign_keys[0]), foreign_keys[i]))
+            p->o.foreign_keys = (enum integrity_foreign_keys)i;
     if (!it_declared_take(d))
         return false;
     it_pair_tables(d);
@@ -432,7 +449,8 @@ bool integrity_plan_make(struct ctx *cx, const char *certificate, const struct p
 
     p->o = *o;
     p->d = (struct it_diff){.cx = cx, .o = &p->o, .report = &told};
-    if (!it_plan_open(cx, p, certificate, certificate ? NULL : left, right) || !it_plan_cut(cx, p, slices))
+    if (!it_plan_open(cx, p, certificate, certificate ? NULL : left, right) || !it_plan_cut(cx, p, slices) ||
+        !it_plan_measure(cx, p, &told))
         goto done;
     if (!hold_ms)
         p->d.left.exported = p->d.right.exported = "";

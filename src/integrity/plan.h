@@ -36,6 +36,8 @@ bool it_plan_open(struct ctx *cx, struct it_plan *p, const char *certificate, co
 void it_plan_close(struct it_plan *p);
 /* Open sides are paired and cut; d->left.pool may be NULL (a certificate). */
 bool it_plan_cut(struct ctx *cx, struct it_plan *p, long long slices);
+/* What a certificate holds beside rows is measured when it is planned: orphans, duplicates, sequences behind their column, large objects. */
+bool it_plan_measure(struct ctx *cx, struct it_plan *p, struct integrity_report *r);
 bool it_plan_write(struct ctx *cx, struct it_plan *p, const char *path);
 bool it_plan_read(struct ctx *cx, const char *path, const struct integrity_options *o, struct integrity_report *r,
                   struct it_plan **out);

@@ -1,6 +1,7 @@
 /* report.c - filling the report. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "model.h"
 
@@ -56,4 +57,16 @@ enum integrity_verdict integrity_verdict(const struct integrity_report *r)
         if (r->findings.at[i].severity == INTEGRITY_ERROR)
             return INTEGRITY_FAIL;
     return r->unproven ? INTEGRITY_INCONCLUSIVE : INTEGRITY_PASS;
+}
+
+const char *it_server_said(struct arena *a, const struct err *e)
+{
+    const char *first = strchr(e->message, '"'), *last = strrchr(e->message, '"');
+
+    /* Class 22, but for text that is no text: only its bytes are named. */
+    if (!text_starts(e->sqlstate, "22") || text_equal(e->sqlstate, "22021") || text_equal(e->sqlstate, "22P05"))
+        return arena_printf(a, "%s%s%s", e->message, *e->detail ? "; " : "", e->detail);
+    if (!first || first == last)
+        return arena_strdup(a, e->message);
+    return arena_printf(a, "%.*s\"…\"%s", (int)(first - e->message), e->message, last + 1);
 }

@@ -37,6 +37,8 @@ static bool same_request(const struct it_plan *p, const struct it_plan *fresh)
 {
     const struct integrity_options *a = &p->o, *b = &fresh->o;
     return p->certify == fresh->certify && a->strictness == b->strictness && a->sums == b->sums &&
+           a->materialized_views == b->materialized_views && a->large_objects == b->large_objects &&
+           a->foreign_keys == b->foreign_keys &&
            p->d.right.portable == fresh->d.right.portable &&
            (p->certify || p->d.left.portable == fresh->d.left.portable) && same_list(a->tables, b->tables) &&
            same_list(a->exclude_tables, b->exclude_tables) && same_list(a->expected_changes, b->expected_changes) &&
@@ -109,11 +111,16 @@ static long long slices_for(const struct it_plan *p, long long slice_bytes)
     return n < FEWEST_SLICES ? FEWEST_SLICES : n > MOST_SLICES ? MOST_SLICES : n;
 }
 
+/* `told`: how many findings are of this run, and not of the old plan's pairing. */
 static bool begin_anew(struct resume *r, struct it_plan *fresh, const struct integrity_options *o,
-                       struct integrity_report *report)
+                       struct integrity_report *report, size_t told)
 {
     struct str_list names = {.n = 0};
 
+    report->findings.n = told;
+    report->tables.n = report->uncovered.n = 0;
+    report->unproven = false;
+    report->tables_uncovered = 0;
     if (!dir_list(r->cx, r->folder, &names))
         return false;
     for (size_t i = 0; i < names.n; i++)
@@ -121,7 +128,7 @@ static bool begin_anew(struct resume *r, struct it_plan *fresh, const struct int
             unlink(path_join(r->cx->arena, r->folder, names.at[i]));
     const char *exported[2] = {fresh->d.left.exported, fresh->d.right.exported};
     fresh->d.left.exported = fresh->d.right.exported = ""; /* no other process shall read on them */
-    bool ok = it_plan_cut(r->cx, fresh, slices_for(fresh, o->slice_bytes)) &&
+    bool ok = it_plan_cut(r->cx, fresh, slices_for(fresh, o->slice_bytes)) && it_plan_measure(r->cx, fresh, report) &&
               it_plan_write(r->cx, fresh, r->plan_path) && it_plan_read(r->cx, r->plan_path, o, report, &r->plan);
     fresh->d.left.exported = exported[0];
     fresh->d.right.exported = exported[1];
@@ -259,17 +266,13 @@ static bool run(struct ctx *cx, const char *folder, const char *certificate, con
         (left && !it_watch_side(watch, certificate ? &fresh->d.witness : &fresh->d.left, left)))
         goto done;
     struct it_side *const live[2] = {fresh->d.left.pool && !fresh->certify ? &fresh->d.left : NULL, &fresh->d.right};
+    size_t findings = report->findings.n;
     if (old_plan(&r, fresh, options, report)) {
         r.done = arena_array(cx->arena, r.plan->slices.n + 1, sizeof *r.done);
         find_parts(&r, live);
     }
-    if (r.anew || !r.plan) {
-        report->findings.n = report->tables.n = report->uncovered.n = 0; /* what the old plan's pairing told */
-        report->unproven = false;
-        report->tables_uncovered = 0;
-        if (!begin_anew(&r, fresh, options, report))
-            goto done;
-    }
+    if ((r.anew || !r.plan) && !begin_anew(&r, fresh, options, report, findings))
+        goto done;
     tell(&r, report);
     ok = read_slices(&r, live, fresh->o.slice_bytes) && merge_all(&r, fresh, live, out, report);
 done:

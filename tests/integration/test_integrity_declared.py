@@ -1,4 +1,6 @@
 """Declared changes with expressions: types changed to equal an expression, rows that may change, expectations."""
+import json
+
 import pytest
 from test_integrity_adversarial import codes, pair  # noqa: F811,F401 (a fixture)
 from test_integrity_differences import lines, named
@@ -50,6 +52,14 @@ def test_expressions_that_cannot_be_evaluated_are_named(pair):  # noqa: F811
     # it fails for a row, and not before: that table is open, and the verdict says so
     for run in compare(expected_changes=["add column t.fresh", "change rows t where 1 / (id - 1) > 0"]):
         assert run.outputs["verdict"] == "inconclusive" and "division by zero" in str(run.result["findings"]), run
+
+
+def test_values_that_an_expression_fails_for_are_nobodys_business(pair):  # noqa: F811
+    _, _, compare = pair("CREATE TABLE t (id int PRIMARY KEY, v text, j text); INSERT INTO t VALUES (1, '7', '{}'), (2, 'hush \"x\" hush', '{\"hush\": hush}')", "SELECT 1")
+    for item in ("change rows t where v::int > 7", "change rows t where j::json IS NULL", "expect t where v::int > 0"):
+        for run in compare(expected_changes=[item]):
+            assert run.outputs["verdict"] == "inconclusive" and "invalid input syntax for type" in str(run.result["findings"]), run
+            assert "hush" not in json.dumps(run.result) + run.err + run.out, run
 
 
 ROWS = """CREATE TABLE orders (id int PRIMARY KEY, status text, total numeric); INSERT INTO orders SELECT i, CASE WHEN i % 100 = 0 THEN 'open' ELSE 'done' END, i FROM generate_series(1, 5000) i;

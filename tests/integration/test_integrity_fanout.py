@@ -401,3 +401,85 @@ def test_a_certificate_by_slices(dbstep, farm, shop, tmp_path):
     run = dbstep("integrity-diff", baseline=first, current=third)
     assert run.status == 3 and [r["columns"] for r in named(run)] == ["price"], run
     assert host.end(host.start("integrity-plan", db_url=farm.url(a), expected_changes="drop table bag"), 2)
+
+
+GUARDED = """CREATE TABLE child (id int PRIMARY KEY, w int); INSERT INTO child VALUES (1, 1), (2, 999); ALTER TABLE child ADD CONSTRAINT child_w FOREIGN KEY (w) REFERENCES warehouses NOT VALID;
+CREATE MATERIALIZED VIEW towns AS SELECT id, location FROM warehouses; SELECT lo_from_bytea(4711, 'abc'); SELECT setval('inventory_id_seq', 7);"""
+
+
+def test_what_is_to_be_compared_stands_in_the_plan(dbstep, farm, shop, tmp_path):
+    """Views, large objects and foreign keys are asked for when the plan is made, and nowhere else."""
+    a, b = shop
+    for d in shop:
+        farm.sql(GUARDED, d)
+    farm.sql("SELECT lo_put(4711, 1, 'X'); UPDATE warehouses SET location = 'moved' WHERE id = 5; REFRESH MATERIALIZED VIEW towns; "
+             "UPDATE warehouses SET location = (SELECT 'City 5, ST') WHERE id = 5", b)
+    urls = {"db_url": farm.url(b), "source_db_url": farm.url(a)}
+    asked = {"large_objects": True, "materialized_views": True, "check_foreign_keys": "none"}
+    host, parts, work = Hosted("argo", tmp_path), tmp_path / "parts", tmp_path / "work"
+    parts.mkdir()
+    plan, _ = host.fan_out(urls, {"slices": 3, **asked}, parts)
+    single = dbstep("integrity-diff", **urls, **asked)
+    assert {"large-objects-changed", "rows-missing", "rows-extra"} <= set(single.finding_codes()) and lines(single)["towns"]["verdict"] == "different", single
+    merged = dbstep("integrity-merge", plan=plan, parts=[str(parts)], **urls)
+    assert essence(merged) == essence(single), (merged, single)
+    blind = dbstep("integrity-merge", plan=plan, parts=[str(parts)])
+    assert "large-objects-unproven" in blind.finding_codes() and lines(blind)["towns"]["verdict"] == "different", blind
+    for more, anew in (({}, False), (asked, True), ({**asked, "check_foreign_keys": "all"}, True)):
+        run = dbstep("integrity-diff", resume_dir=work, **urls, **more)
+        assert ("resume-anew" in run.finding_codes()) == anew and ("towns" in lines(run) and lines(run)["towns"]["verdict"] == "different") == bool(more), run
+
+
+def test_certificates_by_slices_hold_what_others_hold(dbstep, farm, shop, tmp_path):
+    a, _ = shop
+    farm.sql(GUARDED, a)
+    inputs = {"db_url": farm.url(a), "large_objects": True}
+    host, parts = Hosted("argo", tmp_path), tmp_path / "parts"
+    parts.mkdir()
+
+    def held(path):
+        return sorted((o["kind"], o["table"], o["name"], o["state"], o["definition"], o.get("value")) for o in json.load(open(path))["certificate"]["objects"])
+
+    assert dbstep("integrity-baseline", certificate=tmp_path / "plain.json", **inputs).status == 0
+    plain = held(tmp_path / "plain.json")
+    assert {"orphans", "large-objects"} <= {o[0] for o in plain} and any(o[0] == "sequence" and o[3] == "behind" for o in plain), plain
+    for more in ({}, {"geometry_from": tmp_path / "plain.json"}):
+        work, by_slices = tmp_path / f"work{len(more)}", tmp_path / "slices.json"
+        assert dbstep("integrity-baseline", certificate=by_slices, resume_dir=work, **inputs, **more).status == 0
+        assert held(by_slices) == plain
+    plan, _ = host.fan_out({"db_url": farm.url(a)}, {"slices": 3, "large_objects": True}, parts)
+    assert dbstep("integrity-merge", plan=plan, parts=[str(parts)], certificate=tmp_path / "merged.json").status == 0
+    assert held(tmp_path / "merged.json") == plain
+
+
+def test_what_is_said_of_a_single_run_is_said_of_slices(dbstep, farm, shop, tmp_path):
+    a, b = shop
+    urls = {"db_url": farm.url(b), "source_db_url": farm.url(a)}
+    # an expression that nobody can evaluate is the author's fault, wherever it is met first
+    for stage, more in (("integrity-plan", {}), ("integrity-diff", {"resume_dir": tmp_path / "none"})):
+        run = dbstep(stage, expected_changes=["change rows bag where nope = 1"], **urls, **more)
+        assert run.status == 2 and "cannot be evaluated" in run.err, run
+    # so is throttling that sees nothing
+    farm.sql("DROP ROLE IF EXISTS fan_viewer; CREATE ROLE fan_viewer LOGIN")
+    for d in shop:
+        farm.sql('GRANT USAGE ON SCHEMA "Sch ema" TO fan_viewer; GRANT SELECT ON ALL TABLES IN SCHEMA public, "Sch ema" TO fan_viewer; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO fan_viewer', d)
+    viewed = {"db_url": farm.url(b, user="fan_viewer"), "source_db_url": farm.url(a, user="fan_viewer")}
+    host = Hosted("argo", tmp_path)
+    p = host.start("integrity-plan", slices=2, **urls)
+    host.end(p)
+    run = dbstep("integrity-diff", plan=host.outputs(p)["plan_file"], slice=0, max_active_sessions=50, **viewed)
+    assert run.finding_codes() == ["throttle-blind"], run
+    run = dbstep("integrity-diff", resume_dir=tmp_path / "work", max_active_sessions=50, **viewed)
+    assert run.finding_codes() == ["throttle-blind", "throttle-blind"], run
+
+
+def test_many_chunks_looked_into_take_little_memory(dbstep, dbstep_start, farm, shop, tmp_path):
+    a, b = shop
+    certificate = tmp_path / "certificate.json"
+    inputs = {"tables": ["inventory"]}
+    assert dbstep("integrity-baseline", db_url=farm.url(a), certificate=certificate, chunk_rows=100, **inputs).status == 0
+    farm.sql("UPDATE inventory SET price = price + 1 WHERE id % 100 = 1", b)
+    p = dbstep_start("integrity-diff", db_url=farm.url(b), baseline=certificate, **inputs)
+    _, status, usage = os.wait4(p.pid, 0)
+    p.returncode = os.waitstatus_to_exitcode(status)
+    assert p.returncode == 3 and usage.ru_maxrss < 64 << 10, f"{usage.ru_maxrss >> 10} MB"
