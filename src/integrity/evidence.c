@@ -38,7 +38,7 @@ struct look {
     int64_t id;
     const struct it_chunk *before, *now;
     long long delta;
-    struct pg_rows rows; /* s, key hash, new?, keys…, column hashes… */
+    struct pg_rows rows;  /* s, key hash, new?, keys…, column hashes… */
     struct arena scratch; /* the candidates of one chunk take megabytes */
     struct candidate *all;
     size_t n;

@@ -505,8 +505,11 @@ bool it_sides_open(struct it_diff *d, const char *certificate, const struct pg_t
                    const struct pg_target *right, struct integrity_options *o);
 /* From the passes' chunks: which differ. */
 void it_compare_pair(struct it_diff *d, struct it_pair *p);
-void it_conclude_all(struct it_diff *d);
 bool it_declared_take(struct it_diff *d); /* what the options declare, by people and by a changelog */
+
+/* ---- conclude.c ---- */
+/* Every pair's line and findings, guards, and what all of it proves. */
+void it_conclude_all(struct it_diff *d);
 
 /* ---- pair.c ---- */
 /* Which tables and columns belong together; everything undeclared becomes a finding. Fills the passes. */

@@ -465,7 +465,7 @@ bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e)
         t->skip = "it cannot be read";
         t->skip_code = "table-unreadable";
     }
-    t->skip_message = arena_printf(cx->arena, "table %s was not compared, %s: %s", t->object, t->skip,
-                                   it_server_said(cx->arena, e));
+    t->skip_message =
+        arena_printf(cx->arena, "table %s was not compared, %s: %s", t->object, t->skip, it_server_said(cx->arena, e));
     return true;
 }

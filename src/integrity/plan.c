@@ -161,8 +161,7 @@ bool it_plan_cut(struct ctx *cx, struct it_plan *p, long long slices)
 
 bool it_plan_measure(struct ctx *cx, struct it_plan *p, struct integrity_report *r)
 {
-    return !p->certify ||
-           (it_objects_measure(cx, &p->d.right, &p->o, r) && pg_pool_run(cx, p->d.right.pool));
+    return !p->certify || (it_objects_measure(cx, &p->d.right, &p->o, r) && pg_pool_run(cx, p->d.right.pool));
 }
 
 /* ---- the file ---- */

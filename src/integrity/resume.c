@@ -38,8 +38,7 @@ static bool same_request(const struct it_plan *p, const struct it_plan *fresh)
     const struct integrity_options *a = &p->o, *b = &fresh->o;
     return p->certify == fresh->certify && a->strictness == b->strictness && a->sums == b->sums &&
            a->materialized_views == b->materialized_views && a->large_objects == b->large_objects &&
-           a->foreign_keys == b->foreign_keys &&
-           p->d.right.portable == fresh->d.right.portable &&
+           a->foreign_keys == b->foreign_keys && p->d.right.portable == fresh->d.right.portable &&
            (p->certify || p->d.left.portable == fresh->d.left.portable) && same_list(a->tables, b->tables) &&
            same_list(a->exclude_tables, b->exclude_tables) && same_list(a->expected_changes, b->expected_changes) &&
            same_list(a->live_writes, b->live_writes) && same_list(a->derived_changes, b->derived_changes) &&
