@@ -181,7 +181,7 @@ struct integrity_options {
     const struct str_list
         *derived_changes; /* as expected_changes, taken from elsewhere: not to have happened is no more than a note */
     /* integrity_diff only */
-    const struct str_list *deployed_transactions; /* transaction ids as text */
+    const struct str_list *deployed_transactions; /* transaction ids as text; for integrity_diff() itself alone */
     long long max_rows;                           /* differing rows to name */
     long long max_drill_rows;                     /* rows to read again in unequal chunks before it is sampled */
     bool show_values, hash_keys;

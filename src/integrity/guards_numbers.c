@@ -211,7 +211,7 @@ void it_guard_views(struct it_guards *g)
                            "materialized view %s is gone, which was not declared", t->object)
                     ->hint = arena_printf(
                     cx->arena, "if the change means it, declare it in 'expected_changes': drop materialized view %s",
-                    t->name);
+                    quoted(d, t->object));
         } else if (*r->state && !*l->state && !d->o->materialized_views &&
                    !declared_name(d, "change", "materialized view", t->object)) {
             it_finding(cx, d->report, INTEGRITY_WARNING, "view-not-populated", t->object,

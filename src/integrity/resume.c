@@ -286,8 +286,6 @@ bool integrity_diff_resumable(struct ctx *cx, const char *folder, const char *ce
 {
     if (!certificate && !left)
         return fail(cx, E_INPUT, "there is nothing to compare with");
-    if (options->deployed_transactions && options->deployed_transactions->n)
-        return fail(cx, E_INPUT, "'deployed_transactions' cannot be judged slice by slice: leave 'resume_dir' out");
     return run(cx, folder, certificate, left, right, options, NULL, report);
 }
 

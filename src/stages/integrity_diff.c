@@ -93,6 +93,18 @@ static bool compare_certificates(struct run *run, const struct config *c, const 
     return false;
 }
 
+/* Only a whole reading of the database counts whose rows they are. */
+static bool transactions_possible(struct run *run, const struct config *c)
+{
+    const char *with = c->plan || c->slice ? "plan" : c->current ? "current" : c->resume_dir ? "resume_dir" : NULL;
+
+    if (!with || !c->deployed_transactions.n)
+        return true;
+    fail(run->cx, E_INPUT, "'deployed_transactions' cannot be judged with '%s'", with);
+    err_hint(run->cx, "compare in one run for that, or leave it out");
+    return false;
+}
+
 static bool run_diff(struct run *run, const void *config)
 {
     const struct config *c = config;
@@ -107,6 +119,8 @@ static bool run_diff(struct run *run, const void *config)
     o.deployed_transactions = &c->deployed_transactions;
     o.recheck_ms = c->recheck;
     integrity_fill_naming(&c->naming, &o);
+    if (!transactions_possible(run, c))
+        return false;
     if (c->plan || c->slice)
         return run_slice(run, c, &o);
     struct str_list derived = {0};

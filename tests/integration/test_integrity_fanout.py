@@ -459,6 +459,10 @@ def test_what_is_said_of_a_single_run_is_said_of_slices(dbstep, farm, shop, tmp_
     for stage, more in (("integrity-plan", {}), ("integrity-diff", {"resume_dir": tmp_path / "none"})):
         run = dbstep(stage, expected_changes=["change rows bag where nope = 1"], **urls, **more)
         assert run.status == 2 and "cannot be evaluated" in run.err, run
+    # what cannot be judged in part is refused, and not forgotten
+    for more in ({"plan": __file__, "slice": 0}, {"current": __file__, "baseline": __file__}, {"resume_dir": tmp_path / "none", **urls}):
+        run = dbstep("integrity-diff", deployed_transactions=["1234"], **{"db_url": farm.url(b), **more})
+        assert run.status == 2 and "'deployed_transactions' cannot be judged with '" in run.err, run
     # so is throttling that sees nothing
     farm.sql("DROP ROLE IF EXISTS fan_viewer; CREATE ROLE fan_viewer LOGIN")
     for d in shop:

@@ -193,16 +193,17 @@ def test_sequences(server, dbstep, pair, tmp_path):  # noqa: F811
 
 def test_materialized_views(dbstep, server, pair, tmp_path):  # noqa: F811
     sql = ("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 1000) i; CREATE MATERIALIZED VIEW stale AS SELECT v, id FROM t; CREATE UNIQUE INDEX ON stale (id); "
-           "CREATE MATERIALIZED VIEW fresh AS SELECT v FROM t; CREATE MATERIALIZED VIEW empty AS SELECT v FROM t; CREATE MATERIALIZED VIEW gone AS SELECT 1 AS x")
+           "CREATE MATERIALIZED VIEW fresh AS SELECT v FROM t; CREATE MATERIALIZED VIEW empty AS SELECT v FROM t; CREATE MATERIALIZED VIEW \"Gone\" AS SELECT 1 AS x")
     a, b, compare = pair(sql, "DELETE FROM t WHERE id > 990; REFRESH MATERIALIZED VIEW stale; INSERT INTO t SELECT i, 'v' || i FROM generate_series(991, 1000) i; "
-                              "REFRESH MATERIALIZED VIEW empty WITH NO DATA; DROP MATERIALIZED VIEW gone", materialized_views=True)
+                              "REFRESH MATERIALIZED VIEW empty WITH NO DATA; DROP MATERIALIZED VIEW \"Gone\"", materialized_views=True)
     for run, rows in zip(compare(materialized_views=True), ("range-differs", "rows-missing")):
-        assert codes(run) == [(rows, "public.stale"), ("table-missing", "public.gone"), ("view-not-populated", "public.empty")], run
+        assert codes(run) == [(rows, "public.stale"), ("table-missing", "public.Gone"), ("view-not-populated", "public.empty")], run
         assert lines(run)["stale"]["missing"] == "10" and lines(run)["fresh"]["verdict"] == "equal" and lines(run)["empty"]["verdict"] == "not compared"
     certificate, live = compare()  # what the certificate has is compared in any case
     assert ("range-differs", "public.stale") in codes(certificate)
-    assert codes(live) == [("view-missing", "public.gone"), ("view-not-populated", "public.empty")] and sum("materialized view" in u for u in live.result["uncovered"]) == 4, live
-    for run in list(compare(expected_changes=["drop materialized view gone", "change materialized view public.empty"]))[1:]:
+    assert codes(live) == [("view-missing", "public.Gone"), ("view-not-populated", "public.empty")] and sum("materialized view" in u for u in live.result["uncovered"]) == 4, live
+    assert live.result["findings"][0]["hint"].endswith('drop materialized view public."Gone"'), live
+    for run in list(compare(expected_changes=["drop materialized view \"Gone\"", "change materialized view public.empty"]))[1:]:
         assert run.status == 0 and not codes(run), run
     # asked for, and the certificate was taken without
     assert dbstep("integrity-baseline", db_url=server.url(a), certificate=tmp_path / "without.json").status == 0
