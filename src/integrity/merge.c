@@ -66,6 +66,20 @@ bool it_moment_shown(const struct it_moment *m, const struct it_side *live, cons
     return one;
 }
 
+bool it_moment_same(const struct it_side *planned, const struct it_side *live)
+{
+    struct it_moment m = {.parts = 1,
+                          .snapshot = planned->snapshot,
+                          .started_at = planned->started_at,
+                          .exported = planned->exported,
+                          .lsn = planned->lsn_start,
+                          .one_snapshot = true,
+                          .one_start = true,
+                          .one_lsn = true,
+                          .standby = planned->id.in_recovery};
+    return it_moment_shown(&m, live, "");
+}
+
 static void tell_moment(struct it_plan *plan, const struct it_moment *m, bool right)
 {
     struct ctx *cx = plan->d.cx;
@@ -79,6 +93,11 @@ static void tell_moment(struct it_plan *plan, const struct it_moment *m, bool ri
                            : "transactions that write ran meanwhile on this server, and what they wrote was not seen";
     if (!m->parts)
         return;
+    if (!it_moment_shown(m, side, side->exported))
+        it_uncovered(cx, r,
+                     "definitions and sequences of the %s are those of the plan's moment: transactions were committed "
+                     "before its slices were read",
+                     side->role);
     if (it_moment_is_one(m, side->exported)) {
         it_proof(
             cx, r,
@@ -381,9 +400,11 @@ bool it_merge_certify(struct ctx *cx, struct it_plan *plan, const struct it_mome
 {
     struct it_side *side = &plan->d.right;
 
-    if (!it_moment_is_one(moment, side->exported)) {
+    bool one = it_moment_is_one(moment, side->exported);
+    if (!one || !it_moment_shown(moment, side, side->exported)) {
         fail(cx, E_INCONCLUSIVE,
-             "the slices were read at different moments, and transactions were committed on the server between them");
+             "the %s were read at different moments, and transactions were committed on the server between them",
+             one ? "catalogue, for the plan, and the slices" : "slices");
         err_hint(
             cx,
             "a certificate is of one moment: hold a snapshot while the slices run (integrity-plan's 'hold_snapshot'), or stop the writers");

@@ -83,6 +83,8 @@ void it_moment_add(struct arena *a, struct it_moment *m, const struct it_part *p
 /* Is what these parts show what the open side shows? */
 bool it_moment_shown(const struct it_moment *m, const struct it_side *live, const char *exported);
 bool it_moment_is_one(const struct it_moment *m, const char *exported);
+/* Does an open side show what a plan's side did when the plan was made? */
+bool it_moment_same(const struct it_side *planned, const struct it_side *live);
 /* The parts into the passes of the plan's pairs. */
 bool it_merge_files(struct ctx *cx, struct it_plan *plan, const struct str_list *files, struct it_moment moments[2]);
 

@@ -57,6 +57,13 @@ static bool all_read(const struct it_part *part)
 /* Which parts are there and hold. A part that is damaged or foreign is read again; one from another moment spoils them all. */
 static void find_parts(struct resume *r, struct it_side *const live[2])
 {
+    static const char since[] =
+        "transactions were committed since, so what was read then and what is read now would be of different moments";
+
+    /* The plan too is of a moment: what guards the data stands in it. */
+    for (int s = 0; s < 2; s++)
+        if (live[s] && !it_moment_same(it_plan_side(r->plan, s), live[s]))
+            r->anew = since;
     for (size_t i = 0; i < r->plan->slices.n && !r->anew; i++) {
         struct arena scratch = {0};
         struct ctx own = {.arena = &scratch, .deadline = r->cx->deadline};
@@ -66,8 +73,7 @@ static void find_parts(struct resume *r, struct it_side *const live[2])
             struct it_moment m = {.parts = 0};
             it_moment_add(&scratch, &m, &part);
             if (!side || !it_moment_shown(&m, side, ""))
-                r->anew =
-                    "transactions were committed since, so what was read then and what is read now would be of different moments";
+                r->anew = since;
             r->done[i] = part.slice == i && all_read(&part);
             r->n_done += r->done[i];
             it_part_close(&part);

@@ -64,7 +64,8 @@ const struct stage stage_integrity_merge = {
         "nothing was committed between them (writers stopped, or a clone that nobody writes). Otherwise the verdict is inconclusive, and differences "
         "are warnings.\n\n"
         "Without databases the key ranges and columns that differ are named. With 'db_url' and, for a plan of two databases, 'source_db_url' the rows "
-        "are, wherever the databases still show what the parts were read from: that is checked by reading those ranges again.\n\n"
+        "are, wherever the databases still show what the parts were read from: that is checked by reading those ranges again. Orphans, duplicates and large "
+        "objects are looked at there only.\n\n"
         "A plan that was made with neither 'baseline' nor a source ends in a certificate, as integrity-baseline writes it; slices of different moments "
         "make none.",
     .inputs = inputs,

@@ -149,7 +149,8 @@ const struct stage stage_integrity_plan = {
         "second integrity-plan with 'plan' to wait for the file and give its outputs. Without it nothing may be committed on that server while the "
         "slices run: integrity-merge proves that from their snapshots, or says that it is inconclusive.\n\n"
         "A held snapshot keeps VACUUM from removing what died since: hold it no longer than needed.\n\n"
-        "Without 'baseline' and a source the plan is of a certificate: integrity-merge writes it.\n\n"
+        "Without 'baseline' and a source the plan is of a certificate: integrity-merge writes it. What stands in one beside rows is "
+        "measured while the plan is made.\n\n"
         "What decides what is compared (tables, strictness, declared changes) is given here and stands in the plan; the slices and the merge take it "
         "from there.",
     .inputs = inputs,

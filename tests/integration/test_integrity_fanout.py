@@ -450,6 +450,19 @@ def test_certificates_by_slices_hold_what_others_hold(dbstep, farm, shop, tmp_pa
     plan, _ = host.fan_out({"db_url": farm.url(a)}, {"slices": 3, "large_objects": True}, parts)
     assert dbstep("integrity-merge", plan=plan, parts=[str(parts)], certificate=tmp_path / "merged.json").status == 0
     assert held(tmp_path / "merged.json") == plain
+    # what was measured for the plan is of the same moment as the rows, or there is no certificate
+    p = host.start("integrity-plan", db_url=farm.url(a), slices=1)
+    host.end(p)
+    farm.sql("UPDATE inventory SET quantity = 9 WHERE id = 1", a)
+    late = tmp_path / "late"
+    late.mkdir()
+    host.end(host.start("integrity-diff", db_url=farm.url(a), plan=host.outputs(p)["plan_file"], slice=0, part=late / "part-0.json"))
+    run = dbstep("integrity-merge", plan=host.outputs(p)["plan_file"], parts=[str(late)], certificate=tmp_path / "none.json")
+    assert run.outputs["verdict"] == "inconclusive" and "the catalogue, for the plan, and the slices were read at different moments" in run.err, run
+    for part in (tmp_path / "work0").glob("part-*"):
+        part.unlink()
+    run = dbstep("integrity-baseline", certificate=tmp_path / "anew.json", resume_dir=tmp_path / "work0", **inputs)
+    assert "transactions were committed since" in str(run.result["findings"]), run
 
 
 def test_what_is_said_of_a_single_run_is_said_of_slices(dbstep, farm, shop, tmp_path):
