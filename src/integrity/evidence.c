@@ -258,7 +258,7 @@ static bool declared_writes_may_explain(const struct look *k)
 static void open_chunk(struct look *k, struct tally *t, const char *columns, bool certain)
 {
     struct arena *a = k->d->cx->arena;
-    const char *where = it_chunk_text(a, &k->p->left->geometry, &k->p->left->key, k->id);
+    const char *where = it_chunk_text(a, &k->p->left->geometry, &k->p->left->key, k->id, k->d->o->hash_keys);
     const char *text = arena_printf(a, "%s (%lld rows before, %lld now)%s%s", where, (long long)k->before->rows,
                                     (long long)k->now->rows, *columns ? ", in " : "", columns);
     const char **at = certain ? &t->open_at : &t->undecided_at;
@@ -367,7 +367,8 @@ static bool look_into(struct look *k, struct tally *t)
         k->d->report->unproven = true;
         it_uncovered(k->d->cx, k->d->report,
                      "%s: %s: rows are gone from there, so the values of the other rows cannot be judged",
-                     k->p->left->object, it_chunk_text(a, &k->p->left->geometry, &k->p->left->key, k->id));
+                     k->p->left->object,
+                     it_chunk_text(a, &k->p->left->geometry, &k->p->left->key, k->id, k->d->o->hash_keys));
     }
     return true;
 }
@@ -473,7 +474,7 @@ bool it_evidence(struct it_diff *d, struct it_pair *p)
                       .uncertain = known.uncertain};
     for (size_t i = 0, looked = 0; i < p->n_unequal; i++) {
         struct look k = {.d = d, .p = p, .id = p->unequal[i]};
-        const char *where = it_chunk_text(d->cx->arena, &p->left->geometry, &p->left->key, k.id);
+        const char *where = it_chunk_text(d->cx->arena, &p->left->geometry, &p->left->key, k.id, d->o->hash_keys);
         k.before = it_chunks_find(&p->left->chunks, k.id);
         k.now = it_chunks_find(&p->right_pass.chunks, k.id);
         k.delta = (long long)(k.now ? k.now->rows : 0) - (long long)(k.before ? k.before->rows : 0);

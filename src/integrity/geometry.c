@@ -197,16 +197,23 @@ bool it_geometry_fit(struct ctx *cx, struct it_side *side, struct it_pass *const
     return pg_pool_run(cx, side->pool);
 }
 
-char *it_chunk_text(struct arena *a, const struct it_geometry *g, const struct str_list *key, int64_t id)
+char *it_chunk_text(struct arena *a, const struct it_geometry *g, const struct str_list *key, int64_t id, bool hidden)
 {
     char *names = it_join(a, key, ", ");
     if (g->kind == KEY_NONE)
         return arena_printf(a, "row hash bucket %lld of %lld", (long long)id, g->mask + 1);
     if (g->kind == KEY_HASH)
         return arena_printf(a, "hash bucket %lld of %lld of (%s)", (long long)id, g->mask + 1, names);
-    if (id == IT_ABOVE && g->hi >> g->shift != id)
+    bool above = id == IT_ABOVE && g->hi >> g->shift != id, below = id == IT_BELOW && g->lo >> g->shift != id;
+    if (hidden && (above || below))
+        return arena_printf(a, "%s %s those of the ranges", names, above ? "above" : "below");
+    if (hidden)
+        return arena_printf(a, "%s in range %llu of %llu", names,
+                            (unsigned long long)((uint64_t)id - (uint64_t)(g->lo >> g->shift)) + 1,
+                            (unsigned long long)chunks_at(g, g->shift) + 1);
+    if (above)
         return arena_printf(a, "%s above %lld", names, g->hi);
-    if (id == IT_BELOW && g->lo >> g->shift != id)
+    if (below)
         return arena_printf(a, "%s below %lld", names, g->lo);
     long long lo = (long long)((uint64_t)id << g->shift),
               hi = (long long)(((uint64_t)id << g->shift) + ((UINT64_C(1) << g->shift) - 1));

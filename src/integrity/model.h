@@ -307,7 +307,8 @@ void it_pass_whole(struct str *sql, int half);
 const char *it_pass_seed(const struct it_pass *p);
 /* What a failed statement means for its table: true when the run can go on without it (sets skip texts). */
 bool it_table_failed(struct ctx *cx, struct it_table *t, const struct err *e);
-char *it_chunk_text(struct arena *a, const struct it_geometry *g, const struct str_list *key, int64_t id);
+/* `hidden`: without its keys. */
+char *it_chunk_text(struct arena *a, const struct it_geometry *g, const struct str_list *key, int64_t id, bool hidden);
 
 /* ---- sketch.c ---- */
 /* The sketch of one table of one live side. */

@@ -66,7 +66,7 @@ static const char *order(const struct it_diff *d, const struct it_pair *p)
     if (g->kind == KEY_HASH)
         return arena_printf(d->cx->arena, "%s of the hash of %s", text_plural(d->cx->arena, g->mask + 1, "bucket"),
                             names);
-    if (g->lo > g->hi)
+    if (g->lo > g->hi || d->o->hash_keys)
         return names;
     return arena_printf(d->cx->arena, "%s %lld to %lld%s", names, g->lo, g->hi,
                         p->strip_below && p->strip_above ? ", and outside"
