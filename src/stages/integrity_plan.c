@@ -10,7 +10,7 @@ struct config {
     struct integrity_config c;
     struct pg_target source;
     struct schema_config changelog;
-    const char *baseline, *plan, *geometry_from;
+    const char *baseline, *held_plan, *geometry_from;
     struct str_list expected_changes, live_writes;
     long long slices, hold_snapshot;
 };
@@ -24,7 +24,7 @@ static const struct input_spec inputs[] = {
     {IN_FIELD(struct config, hold_snapshot), .type = IN_DURATION, .def = "0", .min = 0, .max = 7 * 86400000LL,
      .doc =
          "Keep the snapshots open for the slices that long, or until SIGTERM; the plan is written before. 0: do not"},
-    {IN_FIELD(struct config, plan), .type = IN_STRING,
+    {IN_FIELD(struct config, held_plan), .type = IN_STRING,
      .doc = "Make no plan: wait for this file, which a run with 'hold_snapshot' writes, and give its outputs"},
     {IN_FIELD(struct config, expected_changes), .type = IN_LIST,
      .doc = "What the change means to alter, as integrity-diff's input"},
@@ -102,22 +102,23 @@ static bool run_plan(struct run *run, const void *config)
     struct integrity_options o;
     struct integrity_plan plan;
     const struct pg_target *s = integrity_given(&c->source);
-    const char *path = c->plan ? c->plan : path_join(run->cx->arena, run->output_dir, "plan.json");
+    const char *path = c->held_plan ? c->held_plan : path_join(run->cx->arena, run->output_dir, "plan.json");
 
     integrity_fill_options(&c->c, &o);
     o.expected_changes = &c->expected_changes;
     o.live_writes = &c->live_writes;
     o.geometry_from = c->geometry_from;
     struct str_list derived = {0};
-    if (c->changelog.changelog_file && !c->plan && (c->baseline || s)) {
+    if (c->changelog.changelog_file && !c->held_plan && (c->baseline || s)) {
         struct schema_config changelog = c->changelog;
         changelog.db = c->c.db;
         if (!integrity_declare(run, &changelog, c->baseline ? NULL : s, c->baseline, &c->expected_changes, &derived))
             return false;
         o.derived_changes = &derived;
     }
-    if (c->plan ? !load(run, path, &o, &plan)
-                : !integrity_plan_make(run->cx, c->baseline, s, &c->c.db, &o, c->slices, path, c->hold_snapshot, &plan))
+    if (c->held_plan
+            ? !load(run, path, &o, &plan)
+            : !integrity_plan_make(run->cx, c->baseline, s, &c->c.db, &o, c->slices, path, c->hold_snapshot, &plan))
         return false;
     result_verdict(run->result, VERDICT_PASS);
     lists(run, plan.slices);
@@ -146,7 +147,7 @@ const struct stage stage_integrity_plan = {
         "number of jobs at once, and integrity-merge joins the parts and gives the verdict. A slice that failed is run again by itself.\n\n"
         "All slices of a database must show one moment of it. With 'hold_snapshot' this run keeps a snapshot open, on which every slice reads, "
         "however much is written meanwhile: run it beside the slices (Argo: a daemon step; Harness: a background step) on a folder they share, and a "
-        "second integrity-plan with 'plan' to wait for the file and give its outputs. Without it nothing may be committed on that server while the "
+        "second integrity-plan with 'held_plan' to wait for the file and give its outputs. Without it nothing may be committed on that server while the "
         "slices run: integrity-merge proves that from their snapshots, or says that it is inconclusive.\n\n"
         "A held snapshot keeps VACUUM from removing what died since: hold it no longer than needed.\n\n"
         "Without 'baseline' and a source the plan is of a certificate: integrity-merge writes it. What stands in one beside rows is "

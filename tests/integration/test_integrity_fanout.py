@@ -229,7 +229,7 @@ def test_writes_between_slices(dbstep, farm, shop, tmp_path):
     farm.sql("UPDATE inventory SET quantity = 50 WHERE id = 100; UPDATE pairs SET v = 'v5' WHERE b = 5", a)
     holder = host.start("integrity-plan", slices=6, hold_snapshot="1h", **urls)
     plan = str(holder.folder / "plan.json")
-    reader = host.start("integrity-plan", plan=plan)
+    reader = host.start("integrity-plan", held_plan=plan)
     host.end(reader)
     o = host.outputs(reader)
     assert o["plan_file"] == plan and o["snapshot"] and o["source_snapshot"] and holder.poll() is None

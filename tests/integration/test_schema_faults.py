@@ -352,7 +352,7 @@ def test_kill_9_at_random_instants(lab):
     expected = picture(lab)
     rng = random.Random(42)
     kills = hits = 0
-    while kills < 100:
+    while kills < 100 or hits <= 50:
         lab.server.create_database(lab.db)
         for _ in range(rng.randint(1, 3)):
             p = lab.start(lock_wait="20s")
@@ -361,9 +361,11 @@ def test_kill_9_at_random_instants(lab):
             except subprocess.TimeoutExpired:
                 p.kill()
                 hits += 1
+            else:
+                whole *= 0.95  # the first run was slower than these are: kill earlier
             p.wait()
             kills += 1
         r = lab.deploy(lock_wait="20s")
         assert picture(lab) == expected, r
         assert lab.deploy().outputs["changesets_applied"] == 0
-    assert hits > 50, "the kills came too late to test anything"
+        assert kills < 300, "the kills came too late to test anything"
