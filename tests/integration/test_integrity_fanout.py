@@ -337,6 +337,20 @@ def test_resume(dbstep, dbstep_start, farm, shop, tmp_path):
     assert refused.status == 2
 
 
+def test_the_plan_and_its_slices_are_of_one_moment(dbstep, farm, shop, tmp_path):
+    """What guards the data, and which tables there are, is known from the plan."""
+    a, b = shop
+    urls = {"db_url": farm.url(b), "source_db_url": farm.url(a)}
+    plan = dbstep("integrity-plan", slices=3, **urls).outputs["plan_file"]
+    farm.sql("ALTER TABLE warehouses ALTER name DROP NOT NULL; CREATE TABLE fresh (id int)", b)
+    (tmp_path / "parts").mkdir()
+    for i in range(3):
+        assert dbstep("integrity-diff", plan=plan, slice=i, part=tmp_path / "parts" / f"{i}.json", **urls).status == 0
+    for inputs in ({}, urls):
+        run = dbstep("integrity-merge", plan=plan, parts=tmp_path / "parts", **inputs)
+        assert run.outputs["verdict"] == "inconclusive" and set(run.finding_codes()) == {"plan-outdated"}, run
+
+
 def test_a_plan_from_before_a_schema_change_is_not_resumed(dbstep, farm, shop, tmp_path):
     """Killed before it had read anything of a side: only the plan is of then."""
     a, b = shop
