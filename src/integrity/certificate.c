@@ -5,8 +5,8 @@
  *
  *   version, tool, taken_at, strictness, quiescence
  *   digest_family {a family of types: "postgres-extended-2" (the server's hash functions) or "sha256-utf8-1" (the portable form)}
- *   server    {system_identifier, database, database_oid, server_version, timeline, in_recovery, lsn_start, lsn_end, snapshot, encoding, collation,
- *              role, superuser, bypass_rls}
+ *   server    {system_identifier, database, database_oid, server_version, timeline, in_recovery, lsn_start, lsn_end, snapshot, started_at, encoding,
+ *              collation, role, superuser, bypass_rls}
  *   settings  [the session's SET statements]
  *   probes    [{family, value}]  constants through every hash function, which the other server must reproduce
  *   tables    [{schema, name, oid, kind, rows, inserted, updated, deleted (statistics), strong,
@@ -228,6 +228,7 @@ void it_server_write(struct json_writer *w, const struct it_side *s)
     json_string(w, "lsn_start", s->lsn_start);
     json_string(w, "lsn_end", s->lsn_end);
     json_string(w, "snapshot", s->snapshot);
+    json_string(w, "started_at", s->started_at ? s->started_at : "");
     json_string(w, "encoding", s->id.encoding);
     json_string(w, "collation", s->id.collation);
     json_string(w, "role", s->id.user);

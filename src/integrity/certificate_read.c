@@ -215,6 +215,7 @@ static void read_server(struct reader *r, const struct json *body)
     side->id.collation = text(r, s, "collation");
     side->id.in_recovery = json_is_true(json_get(s, "in_recovery"));
     side->snapshot = text(r, s, "snapshot");
+    side->started_at = text(r, s, "started_at");
     side->lsn_start = text(r, s, "lsn_start");
     side->lsn_end = text(r, s, "lsn_end");
     side->taken_at = text(r, body, "taken_at");

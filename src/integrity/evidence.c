@@ -6,7 +6,8 @@
  *
  * Rows that changed. In the certificate's own database a row version written after the certificate's snapshot shows a transaction id that the
  * snapshot does not include. The changed rows are among those; if there is one, it is that one. In another database of the same lineage (a
- * clone) that is likely, and said to be: it could have differed before.
+ * clone), or when the server was started since and may be one, that is likely, and said to be: it could have differed before, or count its
+ * transactions by itself.
  *
  * A sketch in the certificate (recover.c) comes first; where it explains a chunk, nothing of this is needed.
  *
@@ -57,10 +58,11 @@ static bool same_lineage(const struct it_diff *d)
     return *d->left.id.system_identifier && text_equal(d->left.id.system_identifier, d->right.id.system_identifier);
 }
 
+/* A copy of the files has all the same names and a count of transactions of its own, but it was started by itself. */
 static bool same_database(const struct it_diff *d)
 {
-    return same_lineage(d) && text_equal(d->left.id.database_oid, d->right.id.database_oid) &&
-           d->left.id.timeline == d->right.id.timeline;
+    return same_lineage(d) && *d->left.started_at && text_equal(d->left.started_at, d->right.started_at) &&
+           text_equal(d->left.id.database_oid, d->right.id.database_oid) && d->left.id.timeline == d->right.id.timeline;
 }
 
 static bool fetch_rows(struct look *k)

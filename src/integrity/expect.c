@@ -106,8 +106,10 @@ bool it_expressions_check(struct it_diff *d)
 
     for (size_t i = 0; i < d->declared.changes.n; i++) {
         const struct it_change *c = &d->declared.changes.at[i];
-        const char *condition = arena_printf(a, "(%s\n) IS TRUE", c->expr ? c->expr : "true"),
-                   *value = arena_printf(a, "(%s\n)", c->expr ? c->expr : "1");
+        /* In two kinds of brackets: one expression, and not the end of ours and the beginning of another. */
+        const char *e = c->expr ? c->expr : "NULL",
+                   *condition = arena_printf(a, "(%s\n) IS TRUE, CASE WHEN true THEN %s\n END", e, e),
+                   *value = arena_printf(a, "(%s\n), CASE WHEN true THEN %s\n END", e, e);
         bool ok = true;
         for (size_t p = 0; ok && (c->kind == CHANGE_ROWS || c->kind == CHANGE_COLUMN) && p < d->pairs.n; p++) {
             const struct it_pair *pair = &d->pairs.at[p];

@@ -93,11 +93,20 @@ static void tell_moment(struct it_plan *plan, const struct it_moment *m, bool ri
                            : "transactions that write ran meanwhile on this server, and what they wrote was not seen";
     if (!m->parts)
         return;
-    if (!it_moment_shown(m, side, side->exported))
+    if (!it_moment_shown(m, side, side->exported)) { /* a table or a constraint may have come or gone unseen */
         it_uncovered(cx, r,
                      "definitions and sequences of the %s are those of the plan's moment: transactions were committed "
                      "before its slices were read",
                      side->role);
+        r->unproven = true;
+        it_finding(
+            cx, r, INTEGRITY_WARNING, "plan-outdated", NULL,
+            "transactions were committed on the server of the %s between the plan and its slices: which tables there are, "
+            "and what guards them, is not proven",
+            side->role)
+            ->hint =
+            "hold a snapshot while the slices run (integrity-plan's 'hold_snapshot'), or make the plan when nothing is written";
+    }
     if (it_moment_is_one(m, side->exported)) {
         it_proof(
             cx, r,

@@ -324,8 +324,11 @@ static bool map_expression(struct it_diff *d, struct it_pair *p, const struct it
             ->hint = "compare with the live database ('source_db_url' without 'baseline')";
         return false;
     }
-    /* A domain's name has its schema before it, and the left may not have the domain. */
+    /* An explicit cast cuts what is too long for its type, which no change of type does: the length is left out. A domain's name has its
+     * schema before it, and the left may not have the domain. */
+    bool cuts = text_equal(r->base, "varchar") || text_equal(r->base, "bpchar");
     const char *type = own                    ? "pg_catalog.text"
+                       : cuts                 ? arena_printf(a, "pg_catalog.%s", r->base)
                        : strchr(r->type, '.') ? arena_printf(a, "pg_catalog.%s", it_declared_name(a, r->base))
                                               : r->type;
     add_column(d, p, l, r, it_family_of(r, d->o->strictness), digest, false);
@@ -333,7 +336,7 @@ static bool map_expression(struct it_diff *d, struct it_pair *p, const struct it
     lc->expr = arena_printf(a, "(%s\n)::%s", change->expr, type);
     lc->type = own ? "text" : r->type;
     lc->base = own ? "text" : r->base;
-    lc->typmod = own ? -1 : r->typmod;
+    lc->typmod = own || cuts ? -1 : r->typmod;
     p->left_pass.expressions = true;
     return true;
 }
@@ -341,6 +344,14 @@ static bool map_expression(struct it_diff *d, struct it_pair *p, const struct it
 static bool textual(const struct it_column *c)
 {
     return text_equal(c->base, "text") || text_equal(c->base, "varchar");
+}
+
+/* "using" the column itself, without a cast: the values are to be equal, not what a cast makes of them. */
+static bool keeps_value(struct it_diff *d, const struct it_change *change, const struct it_column *l,
+                        const struct it_column *r, enum it_family f)
+{
+    return it_expression_is_column(d->cx, change->expr, l->name) && !strstr(change->expr, "::") && f != FAM_NONE &&
+           (f != FAM_TEXT || (textual(l) && textual(r)));
 }
 
 /* One column of the left that is not part of the key. False: a table without a key cannot be compared without it. */
@@ -374,10 +385,11 @@ static bool map_column(struct it_diff *d, struct it_pair *p, const struct it_col
         return false;
     }
     struct it_change *change = it_declared_find(&d->declared, CHANGE_COLUMN, p->left, l->name);
-    if (change && change->expr && (d->left.live || !it_expression_is_column(d->cx, change->expr, l->name)))
+    enum it_family f = family_for(d, l, r);
+    if (change && change->expr &&
+        !(d->left.live ? keeps_value(d, change, l, r, f) : it_expression_is_column(d->cx, change->expr, l->name)))
         return map_expression(d, p, l, r, digest, change);
     bool expected = type_changed(d, p, l, r);
-    enum it_family f = family_for(d, l, r);
     if (expected && change &&
         change->expr) /* a cast: what is written alike is equal, what is not may be all the same */
         expected = f == FAM_TEXT && !(textual(l) && textual(r));

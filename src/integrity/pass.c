@@ -276,14 +276,20 @@ void it_pass_whole(struct str *sql, int half)
 const char *it_pass_seed(const struct it_pass *p)
 {
     /* The key's own digest: a key is not yet mixed, a multiset's row hash must be mixed again, a hash of several columns is one. The server's
-     * hash folds 64 bits to 32 first; within a chunk of less than 2^32 keys the upper half is always the same, so nothing is lost. */
+     * hash folds 64 bits to 32 first; within a chunk of up to 2^32 keys the upper half is always the same, so nothing is lost; the keys outside of the
+     * bounds, which share one chunk, may be anywhere. */
     if (p->geometry->kind == KEY_HASH)
         return "q.s";
     if (p->geometry->portable)
         return it_portable_mix(p->cx->arena, "q.s");
-    return p->geometry->kind == KEY_RANGE && p->geometry->shift <= 32
-               ? "hashint8extended(q.s, 7)"
-               : "hashint8extended(q.s, hashint4extended((q.s >> 32)::int, 7))";
+    static const char chained[] = "hashint8extended(q.s, hashint4extended((q.s >> 32)::int, 7))";
+    if (p->geometry->kind != KEY_RANGE || p->geometry->shift > 32)
+        return chained;
+    if (p->bounded)
+        return "hashint8extended(q.s, 7)";
+    return arena_printf(p->cx->arena,
+                        "CASE WHEN q.s BETWEEN '%lld' AND '%lld' THEN hashint8extended(q.s, 7) ELSE %s END",
+                        p->geometry->lo, p->geometry->hi, chained);
 }
 
 static const char *statement(const struct it_pass *p, const struct it_leaf *leaf, const char *where)

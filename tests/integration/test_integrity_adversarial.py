@@ -1,7 +1,10 @@
 """integrity-diff under hostile circumstances: it must never say pass where data differ or were not looked at, nor fail where nothing differs."""
 import itertools
+import shutil
+import subprocess
 
 import pytest
+from conftest import BINARY, environment
 from test_integrity_differences import lines, named
 
 STOCK = """CREATE TABLE stock (id bigserial PRIMARY KEY, quantity int, price numeric(10,2));
@@ -346,8 +349,6 @@ def test_long_values_are_cut_on_the_server(pair):
 
 
 def test_a_certificate_beyond_the_file_size_limit(dbstep, server, pair, tmp_path):
-    import subprocess
-    from conftest import BINARY, environment
     a, _, _ = pair("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 5000) i")
     p = subprocess.run(["/bin/sh", "-c", f"ulimit -f 1; exec '{BINARY}' integrity-baseline"], capture_output=True, text=True,
                        env=environment({"db_url": server.url(a), "chunk_rows": 16, "certificate": tmp_path / "full.json"}, "plain", tmp_path / "limited"))
@@ -382,3 +383,31 @@ def test_forged_certificates_do_no_harm(dbstep, server, pair, tmp_path, old, new
     assert run.status in (0, 2, 3) and "runtime error" not in run.err and "Sanitizer" not in run.err, run
     if "lo" not in old and "shift" not in old:
         assert run.status == 2 and "forged.json" in run.out + run.err, run
+
+
+def test_a_copy_of_the_files_counts_its_transactions_by_itself(dbstep, server_factory, tmp_path):
+    """It has the database's names and numbers: what it wrote looks as if the certificate had seen it."""
+    original = server_factory(settings={"autovacuum": "off"})
+    original.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, 'v' FROM generate_series(1, 500) i", original.create_database("copied"))
+    original.stop()
+    copy = server_factory(start=False, settings={"autovacuum": "off"})
+    shutil.rmtree(copy.data)
+    copy.run(["cp", "-a", original.data, copy.data])
+    original.start()
+    copy.start()
+    connection = original.connect("copied")
+    for _ in range(50):
+        connection.cursor().execute("SELECT txid_current()")
+    connection.close()
+    path = tmp_path / "c.json"
+    assert dbstep("integrity-baseline", db_url=original.url("copied"), certificate=path).status == 0
+    for s, verdict in ((copy, "inconclusive"), (original, "pass")):
+        s.sql("DELETE FROM t WHERE id = 33", "copied")
+        if s is copy:
+            s.sql("UPDATE t SET v = 'w' WHERE id = 30", "copied")
+        run = dbstep("integrity-diff", db_url=s.url("copied"), baseline=path, live_writes=["t.-"])
+        assert run.outputs["verdict"] == verdict, run
+    # a certificate cannot tell the original from its copy once it was started again
+    original.stop()
+    original.start()
+    assert dbstep("integrity-diff", db_url=original.url("copied"), baseline=path, live_writes=["t.-"]).outputs["verdict"] == "inconclusive"

@@ -337,6 +337,68 @@ def test_resume(dbstep, dbstep_start, farm, shop, tmp_path):
     assert refused.status == 2
 
 
+def test_the_plan_and_its_slices_are_of_one_moment(dbstep, farm, shop, tmp_path):
+    """What guards the data, and which tables there are, is known from the plan."""
+    a, b = shop
+    urls = {"db_url": farm.url(b), "source_db_url": farm.url(a)}
+    plan = dbstep("integrity-plan", slices=3, **urls).outputs["plan_file"]
+    farm.sql("ALTER TABLE warehouses ALTER name DROP NOT NULL; CREATE TABLE fresh (id int)", b)
+    (tmp_path / "parts").mkdir()
+    for i in range(3):
+        assert dbstep("integrity-diff", plan=plan, slice=i, part=tmp_path / "parts" / f"{i}.json", **urls).status == 0
+    for inputs in ({}, urls):
+        run = dbstep("integrity-merge", plan=plan, parts=tmp_path / "parts", **inputs)
+        assert run.outputs["verdict"] == "inconclusive" and set(run.finding_codes()) == {"plan-outdated"}, run
+
+
+def test_a_plan_from_before_a_schema_change_is_not_resumed(dbstep, farm, shop, tmp_path):
+    """Killed before it had read anything of a side: only the plan is of then."""
+    a, b = shop
+    urls = {"db_url": farm.url(b), "source_db_url": farm.url(a)}
+    for i, (database, change) in enumerate([(b, "CREATE TABLE fresh (id int)"), (b, "ALTER TABLE warehouses ALTER name DROP NOT NULL"), (a, "CREATE TABLE gone (id int)")]):
+        work = tmp_path / f"work{i}"
+        assert dbstep("integrity-diff", resume_dir=work, **urls).status == (0 if not i else 3)
+        for part in work.glob("part-*"):
+            part.unlink()
+        farm.sql(change, database)
+        run = dbstep("integrity-diff", resume_dir=work, **urls)
+        assert "resume-anew" in run.finding_codes(), run
+        assert {"table-added": 1, "not-null-dropped": i >= 1, "table-missing": i >= 2} == {c: run.finding_codes().count(c) for c in ("table-added", "not-null-dropped", "table-missing")}, run
+    # a certificate of what is guarded now
+    work, path = tmp_path / "own", tmp_path / "own.json"
+    assert dbstep("integrity-baseline", resume_dir=work, certificate=path, db_url=farm.url(a)).status == 0
+    for part in work.glob("part-*"):
+        part.unlink()
+    farm.sql("ALTER TABLE warehouses ADD CONSTRAINT late CHECK (id > 0)", a)
+    assert dbstep("integrity-baseline", resume_dir=work, certificate=path, db_url=farm.url(a)).status == 0
+    farm.sql("ALTER TABLE warehouses DROP CONSTRAINT late", a)
+    assert "constraint-missing" in dbstep("integrity-diff", baseline=path, db_url=farm.url(a)).finding_codes()
+    # asked for more than the plan has
+    farm.sql("CREATE MATERIALIZED VIEW seen AS SELECT 1 AS x", a)
+    assert dbstep("integrity-baseline", resume_dir=work, certificate=path, db_url=farm.url(a)).status == 0
+    run = dbstep("integrity-baseline", resume_dir=work, certificate=path, db_url=farm.url(a), materialized_views=True)
+    assert run.status == 0 and "resume-anew" in run.finding_codes() and lines(run)["seen"]["verdict"] == "certified", run
+
+
+def test_keys_beyond_the_bounds_of_an_earlier_certificate(dbstep, farm, shop, tmp_path):
+    """They share a chunk however far apart they are, and the server's hash of a bigint folds its halves into one another."""
+    a, b = shop
+    far = 1 << 32
+    for i, (before, after) in enumerate([((1 * far + 5, 1 * far + 9), (2 * far + 6, 2 * far + 10)), ((-2 * far + 5, -2 * far + 9), (-3 * far + 6, -3 * far + 10)), ((1 * far + 5,), (2 * far + 6,))]):
+        for d in shop:
+            farm.sql("DROP TABLE IF EXISTS far; CREATE TABLE far (id bigint PRIMARY KEY); INSERT INTO far SELECT generate_series(1, 1000)", d)
+        bounds, first, second = (tmp_path / f"{n}{i}.json" for n in ("bounds", "first", "second"))
+        inputs = {"tables": ["far"]}
+        assert dbstep("integrity-baseline", db_url=farm.url(a), certificate=bounds, **inputs).status == 0
+        for d, keys in ((a, before), (b, after)):
+            farm.sql("INSERT INTO far SELECT unnest(%s::bigint[])", d, (list(keys),))
+        for d, path in ((a, first), (b, second)):
+            assert dbstep("integrity-baseline", db_url=farm.url(d), certificate=path, geometry_from=bounds, **inputs).status == 0
+        for run in (dbstep("integrity-diff", baseline=first, current=second, **inputs), dbstep("integrity-diff", baseline=first, db_url=farm.url(b), **inputs)):
+            assert run.outputs["verdict"] == "fail" and lines(run)["far"]["verdict"] == "different", run
+        assert dbstep("integrity-diff", baseline=first, db_url=farm.url(a), **inputs).status == 0
+
+
 def test_two_certificates_without_a_database(dbstep, farm, shop, tmp_path):
     a, b = shop
     first, second, own = (tmp_path / f"{n}.json" for n in ("first", "second", "own"))
