@@ -66,7 +66,8 @@ static int64_t chunk_of(const struct it_geometry *g, uint64_t seed)
 /* The items, one entry a seed. Two versions of one key on one side are two keys with one hash: nothing is said of them. */
 static void gather(struct recovery *r, struct it_items *items)
 {
-    qsort(items->at, items->n, sizeof *items->at, by_seed);
+    if (items->n) /* none: there is no array either */
+        qsort(items->at, items->n, sizeof *items->at, by_seed);
     r->at = arena_array(r->d->cx->arena, items->n, sizeof *r->at);
     for (size_t i = 0; i < items->n; i++) {
         const struct it_item *m = &items->at[i];
