@@ -44,6 +44,7 @@ static void own_pass(struct ctx *cx, struct it_side *side, struct it_table *t, s
 {
     *p = (struct it_pass){.cx = cx, .side = side, .table = t, .geometry = &t->geometry, .strong = t->strong};
     p->bounded = t->geometry.kind == KEY_RANGE && !t->geometry_given; /* the bounds are its own */
+    p->finds_bounds = t->bounds_by_pass;
     for (size_t k = 0; k < t->key.n; k++) {
         struct it_column *own = VEC_PUSH(cx->arena, &p->keys);
         *own = *it_column_find(t, t->key.at[k]);
@@ -197,7 +198,7 @@ bool integrity_baseline(struct ctx *cx, const struct pg_target *db, const struct
         if (!side.tables.at[i].skip)
             wanted[n++] = &side.tables.at[i];
     passes = arena_array(cx->arena, n, sizeof *passes);
-    if (!it_geometry_choose(cx, &side, o, wanted, n))
+    if (!it_geometry_choose(cx, &side, o, wanted, n, true))
         goto done;
     for (size_t i = 0; i < n; i++) {
         own_pass(cx, &side, wanted[i], &passes[i]);

@@ -316,7 +316,7 @@ static bool run_passes(struct it_diff *d)
 
     for (size_t i = 0; i < d->pairs.n; i++)
         tables[i] = d->pairs.at[i].left;
-    if (d->left.live && !it_geometry_choose(cx, &d->left, d->o, tables, d->pairs.n))
+    if (d->left.live && !it_geometry_choose(cx, &d->left, d->o, tables, d->pairs.n, false))
         return false;
     struct it_pass **right = arena_array(cx->arena, d->pairs.n + 1, sizeof *right);
     size_t n_right = 0;

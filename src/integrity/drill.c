@@ -25,7 +25,7 @@ struct merge {
     struct it_pass *pass[2]; /* left, right */
     struct stream side[2];
     size_t keys, columns;
-    const size_t *column_at; /* which of the pair's columns each hash is of */
+    size_t *column_at; /* which of the pair's columns each hash is of */
     const char *code_example[3];
     long long count[3], declared; /* differences; and those that are declared live */
     bool same_key_types, strong;
@@ -336,51 +336,94 @@ static void report(struct merge *m)
     m->p->line.extra += m->count[EXTRA];
 }
 
+/* The unequal chunks, those with the same keys on both sides first. Returns how many these are; their columns that differ are marked. */
+static size_t same_keys_first(const struct merge *m, int64_t *ids, size_t n, uint8_t *differs)
+{
+    struct it_pair *p = m->p;
+    const struct it_chunks *l = m->d->left.live ? &p->left_pass.chunks : &p->left->chunks, *r = &p->right_pass.chunks;
+    int64_t *rest = arena_array(m->d->cx->arena, n + 1, sizeof *rest);
+    size_t same = 0, others = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct it_chunk *a = it_chunks_find(l, ids[i]), *b = it_chunks_find(r, ids[i]);
+        if (a && b && m->keys && a->rows == b->rows && a->keys == b->keys) {
+            it_chunk_equal(p, l, a, p->left_digest, r, b, differs);
+            ids[same++] = ids[i];
+        } else {
+            rest[others++] = ids[i];
+        }
+    }
+    memcpy(ids + same, rest, others * sizeof *ids);
+    return same;
+}
+
+/* Chunks of the two streams from here on; the columns that are marked are told apart. */
+static bool drill_chunks(struct merge *m, const int64_t *ids, size_t n, const uint8_t *differs)
+{
+    struct ctx *cx = m->d->cx;
+    bool ok = true;
+
+    if (!n)
+        return true;
+    m->columns = 0;
+    for (size_t c = 0; c < m->p->columns.n; c++)
+        if (differs[c] && !m->p->expected[c])
+            m->column_at[m->columns++] = c;
+    m->marked = m->pass[0]->mark ? (int)(1 + m->keys + m->columns + m->strong) : 0;
+    for (int s = 0; ok && s < 2; s++) {
+        m->pass[s]->only = ids;
+        m->pass[s]->n_only = n;
+        m->side[s] = (struct stream){.from = m->pass[s]->side, .pg = pg_pool_first(m->pass[s]->side->pool)};
+        ok = pg_exec(cx, m->side[s].pg, drill_sql(m, m->pass[s]));
+    }
+    ok = ok && merge_streams(m);
+    for (int s = 0; s < 2; s++) {
+        pg_rows_free(&m->side[s].rows);
+        ok = ok && pg_exec(cx, m->side[s].pg, "CLOSE dbstep_drill");
+    }
+    return ok;
+}
+
+static bool by_index_only(struct merge *m, bool on)
+{
+    static const char *const sql[] = {
+        "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on",
+        "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"};
+
+    return pg_exec(m->d->cx, pg_pool_first(m->pass[0]->side->pool), sql[on]) &&
+           pg_exec(m->d->cx, pg_pool_first(m->pass[1]->side->pool), sql[on]);
+}
+
 bool it_drill(struct it_diff *d, struct it_pair *p, struct it_pass *left)
 {
     struct ctx *cx = d->cx;
     struct merge m = {.d = d, .p = p, .pass = {left, &p->right_pass}, .keys = p->left->key.n};
-    size_t *at = arena_array(cx->arena, p->columns.n + 1, sizeof *at);
-    bool ok = false;
+    uint8_t *differs = arena_array(cx->arena, p->columns.n + 1, 1);
 
-    for (size_t c = 0; c < p->columns.n; c++)
-        if (p->differs[c] && !p->expected[c])
-            at[m.columns++] = c;
-    m.column_at = at;
+    m.column_at = arena_array(cx->arena, p->columns.n + 1, sizeof *m.column_at);
     sample(d, p, left);
-    p->right_pass.only = left->only;
-    p->right_pass.n_only = left->n_only;
     expect(d, p, left);
     const char *xids = p->right_pass.xids, *without = p->right_pass.without;
     p->right_pass.xids = NULL;
     m.strong = left->strong && p->right_pass.strong;
     left->without = p->right_pass.without = p->without;
     left->mark = p->right_pass.mark = p->without && m.keys;
-    m.marked = left->mark ? (int)(1 + m.keys + m.columns + m.strong) : 0;
     m.same_key_types = true;
     for (size_t k = 0; k < m.keys; k++)
         m.same_key_types = m.same_key_types && text_equal(left->keys.at[k].type, p->right_pass.keys.at[k].type);
-    for (int s = 0; s < 2; s++) {
-        struct stream *stream = &m.side[s];
-        stream->from = m.pass[s]->side;
-        stream->pg = pg_pool_first(stream->from->pool);
-        if (!pg_exec(
-                cx, stream->pg,
-                "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off") ||
-            !pg_exec(cx, stream->pg, drill_sql(&m, m.pass[s])))
-            goto done;
-    }
     log_info("%s: reading %zu unequal chunks row by row", p->left->object, left->n_only);
-    ok = merge_streams(&m);
-    for (int s = 0; ok && s < 2; s++)
-        ok = pg_exec(
-            cx, m.side[s].pg,
-            "CLOSE dbstep_drill; SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on");
+    /* Where no row came or went, only the columns that differ there need be hashed; elsewhere any may. */
+    size_t n = left->n_only;
+    const int64_t *all = left->only;
+    int64_t *ids = arena_array(cx->arena, n + 1, sizeof *ids);
+    memcpy(ids, all, n * sizeof *ids);
+    size_t same = it_pass_restricted(left) ? same_keys_first(&m, ids, n, differs) : 0;
+    bool ok = by_index_only(&m, true) && drill_chunks(&m, ids, same, differs) &&
+              drill_chunks(&m, ids + same, n - same, p->differs) && by_index_only(&m, false);
     if (ok)
         report(&m);
-done:
-    pg_rows_free(&m.side[0].rows);
-    pg_rows_free(&m.side[1].rows);
+    left->only = p->right_pass.only = all;
+    left->n_only = p->right_pass.n_only = n;
     p->right_pass.xids = xids;
     p->right_pass.without = without;
     p->right_pass.mark = false;

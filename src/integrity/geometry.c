@@ -41,6 +41,12 @@ static uint64_t chunks_at(const struct it_geometry *g, int shift)
     return (uint64_t)(g->hi >> shift) - (uint64_t)(g->lo >> shift);
 }
 
+/* Less one: keys on both sides of zero never share a chunk, however coarse. */
+static uint64_t least_chunks(const struct it_geometry *g)
+{
+    return (g->lo < 0) != (g->hi < 0);
+}
+
 static bool is_integer(const struct it_column *c)
 {
     return c && (text_equal(c->base, "int2") || text_equal(c->base, "int4") || text_equal(c->base, "int8"));
@@ -74,8 +80,7 @@ static bool take_bounds(struct ctx *cx, void *user, const struct pg_rows *rows, 
     if (span < (uint64_t)est)
         est = (long long)span + 1;
     uint64_t wanted = (uint64_t)chunks_wanted(j->table, est, j->chunk_rows);
-    /* Keys on both sides of zero never share a chunk, however coarse: two chunks are always allowed. */
-    while (chunks_at(g, g->shift) > 1 && chunks_at(g, g->shift) >= wanted + wanted / 5)
+    while (chunks_at(g, g->shift) > least_chunks(g) && chunks_at(g, g->shift) >= wanted + wanted / 5)
         g->shift++;
     j->sparse = wanted > 1 && span / 16 > (uint64_t)est;
     return true;
@@ -113,8 +118,30 @@ static const char *bounds_sql(struct ctx *cx, struct pg *pg, const struct it_tab
                         it_rows_of(cx, pg, t, &names));
 }
 
+/* A round trip less for each of many small tables. */
+static bool one_chunk(const struct it_table *t, const struct integrity_options *o)
+{
+    return t->leaves.n == 1 && !t->leaves.at[0].foreign && t->bytes < WORTH_AN_INDEX &&
+           chunks_wanted(t, estimate(t), o->chunk_rows) == 1;
+}
+
+bool it_geometry_settle(struct it_pass *p)
+{
+    struct it_geometry *g = p->geometry;
+
+    if (g->lo > g->hi)
+        return true;
+    while (chunks_at(g, g->shift) > least_chunks(g))
+        g->shift++;
+    if (g->shift > IT_NARROW_SHIFT)
+        return false;
+    for (size_t i = 0; i < p->chunks.n; i++)
+        p->chunks.at[i].id = (p->chunks.at[i].id < 0 ? g->lo : g->hi) >> g->shift;
+    return true;
+}
+
 bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o,
-                        struct it_table *const *tables, size_t n)
+                        struct it_table *const *tables, size_t n, bool by_pass)
 {
     struct pg *pg = pg_pool_first(side->pool);
     struct bounds_job *jobs = arena_array(cx->arena, n, sizeof *jobs);
@@ -130,6 +157,10 @@ bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integ
             choose_buckets(&t->geometry, KEY_NONE, chunks_wanted(t, estimate(t), o->chunk_rows));
         } else if (t->key.n > 1 || !is_integer(key)) {
             choose_buckets(&t->geometry, KEY_HASH, chunks_wanted(t, estimate(t), o->chunk_rows));
+        } else if (by_pass && one_chunk(t, o)) {
+            t->geometry.kind = KEY_RANGE;
+            t->geometry.hi = -1;
+            t->bounds_by_pass = true;
         } else {
             jobs[i] = (struct bounds_job){.side = side, .table = t, .chunk_rows = o->chunk_rows};
             pg_pool_add(side->pool, bounds_sql(cx, pg, t, key->name), 0, NULL, take_bounds, &jobs[i]);

@@ -83,6 +83,7 @@ struct it_geometry {
     bool sums;     /* digests are sums modulo 2^64, else XOR */
     bool portable; /* keys are mixed in the portable form */
 };
+enum { IT_NARROW_SHIFT = 32 }; /* chunks of at most 2^32 keys: the upper half of a key adds nothing to its digest */
 #define IT_BELOW INT64_MIN
 #define IT_ABOVE INT64_MAX
 enum { IT_MAX_CHUNKS = 131072 };
@@ -116,6 +117,7 @@ struct it_table {
     VEC(struct it_leaf) leaves;
     struct it_geometry geometry;
     bool geometry_given;      /* taken over from a certificate */
+    bool bounds_by_pass;      /* the geometry has one chunk for either sign, and its bounds come with the digests */
     struct str_list digested; /* columns whose digests are in chunks, in order; strong adds "row:1", "row:2" */
     bool strong;
     struct it_chunks chunks;
@@ -270,6 +272,7 @@ struct it_pass {
     bool expressions;    /* a column's expression may speak of any other */
     bool mark;           /* they are not left out, but marked by q.m */
     const char *xids;    /* '{1,2}' when touched rows are counted, else NULL */
+    bool finds_bounds;   /* asks for the least and the greatest key as well, see it_geometry_settle() */
     const char *as_of; /* only row versions that this snapshot (of pg_current_snapshot()) shows as written; NULL: all */
     const int64_t *only; /* restrict to these chunks, sorted; NULL: all */
     size_t n_only;
@@ -280,8 +283,12 @@ struct it_pass {
     size_t jobs_left, jobs;
     long long rows_expected, rows_read, rows_arrived; /* for progress; arrived: of slices that may not have ended */
 };
+/* `by_pass`: a table that is but one chunk is not asked for its bounds; the pass finds them. */
 bool it_geometry_choose(struct ctx *cx, struct it_side *side, const struct integrity_options *o,
-                        struct it_table *const *tables, size_t n);
+                        struct it_table *const *tables, size_t n, bool by_pass);
+/* After a pass that found bounds: the geometry and the chunks' numbers. False: the keys lie too far apart for the seed that the pass used, and
+ * it must be done again, with the bounds as they are now. */
+bool it_geometry_settle(struct it_pass *p);
 /* Finds out which of the passes over one side, whose geometry is another's, are bounded. With `widen` the geometries may be extended to
  * hold this side's keys as well; they are not used yet then. */
 bool it_geometry_fit(struct ctx *cx, struct it_side *side, struct it_pass *const *passes, size_t n, bool widen);
@@ -293,9 +300,10 @@ void it_pass_pages(struct it_pass *p, const struct it_leaf *leaf, long long from
 bool it_leaves_readable(const struct it_table *t); /* each by itself, foreign ones apart */
 /* What stands in FROM for all rows of a table that are its own: the table, or its partitions without the foreign ones, with these columns. */
 const char *it_rows_of(struct ctx *cx, struct pg *pg, const struct it_table *t, const struct str_list *columns);
-/* FROM … of a query in which q.s is the seed, q.kN and q.cN the columns, restricted to p->only (some other chunks may
- * come along). */
+/* FROM … of a query in which q.s is the seed, q.kN and q.cN the columns, restricted to p->only; rows of other chunks come along unless
+ * it_pass_restricted(). */
 void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf *leaf, const char *where);
+bool it_pass_restricted(const struct it_pass *p);
 /* SQL: did a transaction that the snapshot (a literal) shows as ended write the row version? */
 void it_written_by_sql(struct str *sql, const struct it_side *side, const char *xmin, const char *snapshot);
 /* The chunk's expression over the row source. */

@@ -170,6 +170,12 @@ const char *it_rows_of(struct ctx *cx, struct pg *pg, const struct it_table *t, 
     return sql.s;
 }
 
+/* Where most buckets are wanted the others cost less than being left out. */
+bool it_pass_restricted(const struct it_pass *p)
+{
+    return p->geometry->kind == KEY_RANGE || (long long)p->n_only * 2 <= p->geometry->mask + 1;
+}
+
 void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf *leaf, const char *where)
 {
     struct pg *pg = pg_pool_first(p->side->pool);
@@ -224,9 +230,7 @@ void it_pass_from(struct str *sql, const struct it_pass *p, const struct it_leaf
         str_addf(sql, " %s %s BETWEEN r.lo AND r.hi", joint, column_ref(p, p->keys.at[0].name));
     /* OFFSET 0 keeps the subquery apart, so that the seed is computed once a row and not once a column. */
     str_add(sql, index || p->strong || p->geometry->kind != KEY_RANGE ? " OFFSET 0) q" : ") q");
-    /* Where most buckets are wanted the others cost less than being left out. */
-    bool few = p->geometry->kind == KEY_RANGE || (long long)p->n_only * 2 <= p->geometry->mask + 1;
-    if (p->only && !index && few) {
+    if (p->only && !index && it_pass_restricted(p)) {
         str_add(sql, " WHERE (");
         it_pass_chunk(sql, p);
         str_add(sql, ") = ANY ('{");
@@ -251,7 +255,9 @@ void it_written_by_sql(struct str *sql, const struct it_side *side, const char *
 void it_pass_chunk(struct str *sql, const struct it_pass *p)
 {
     const struct it_geometry *g = p->geometry;
-    if (g->kind != KEY_RANGE)
+    if (p->finds_bounds)
+        str_add(sql, "q.s >> 63");
+    else if (g->kind != KEY_RANGE)
         str_addf(sql, "q.s & '%lld'::bigint", g->mask);
     else if (p->bounded)
         str_addf(sql, "q.s >> %d", g->shift);
@@ -283,7 +289,7 @@ const char *it_pass_seed(const struct it_pass *p)
     if (p->geometry->portable)
         return it_portable_mix(p->cx->arena, "q.s");
     static const char chained[] = "hashint8extended(q.s, hashint4extended((q.s >> 32)::int, 7))";
-    if (p->geometry->kind != KEY_RANGE || p->geometry->shift > 32)
+    if (p->geometry->kind != KEY_RANGE || p->geometry->shift > IT_NARROW_SHIFT)
         return chained;
     if (p->bounded)
         return "hashint8extended(q.s, 7)";
@@ -310,6 +316,8 @@ static const char *statement(const struct it_pass *p, const struct it_leaf *leaf
         it_pass_whole(&sql, half);
         str_addc(&sql, ')');
     }
+    if (p->finds_bounds)
+        str_add(&sql, ", min(q.s), max(q.s)");
     if (p->xids) /* the last column */
         str_addf(&sql, ", count(*) FILTER (WHERE q.x = ANY ('%s'::xid[]))", p->xids);
     it_pass_from(&sql, p, leaf, where);
@@ -324,6 +332,19 @@ static uint64_t digest_at(const struct it_pass *p, const struct pg_rows *rows, i
 {
     return p->geometry->sums ? it_number_mod64(pg_text(rows, row, column)) : pg_word(rows, row, column);
 }
+
+static void take_bounds(struct it_pass *p, const struct pg_rows *rows, int row)
+{
+    struct it_geometry *g = p->geometry;
+    int at = FIRST_DIGEST + (int)p->chunks.columns;
+    long long lo = (long long)digest_at(p, rows, row, at), hi = (long long)digest_at(p, rows, row, at + 1);
+    bool first = g->lo > g->hi;
+
+    g->lo = first || lo < g->lo ? lo : g->lo;
+    g->hi = first || hi > g->hi ? hi : g->hi;
+}
+
+static void add_job(struct it_pass *p, const struct it_leaf *leaf, const char *where);
 
 static bool take(struct ctx *cx, void *user, const struct pg_rows *rows, const struct err *failed)
 {
@@ -347,6 +368,13 @@ static bool take(struct ctx *cx, void *user, const struct pg_rows *rows, const s
         it_chunks_add(&p->chunks, p->geometry->sums, (int64_t)digest_at(p, rows, r, 0), digest_at(p, rows, r, 1),
                       digest_at(p, rows, r, 2), touched, p->digest, p->absent);
         p->rows_arrived += (long long)digest_at(p, rows, r, 1);
+        if (p->finds_bounds)
+            take_bounds(p, rows, r);
+    }
+    if (!rows && p->finds_bounds && !it_geometry_settle(p)) {
+        p->finds_bounds = false;
+        it_pass_begin(p);
+        add_job(p, NULL, "");
     }
     return true;
 }

@@ -129,7 +129,7 @@ bool it_plan_cut(struct ctx *cx, struct it_plan *p, long long slices)
     struct it_table **tables = arena_array(cx->arena, d->pairs.n + 1, sizeof *tables);
     for (size_t i = 0; i < d->pairs.n; i++)
         tables[i] = d->pairs.at[i].left;
-    if (d->left.live && !it_geometry_choose(cx, &d->left, d->o, tables, d->pairs.n))
+    if (d->left.live && !it_geometry_choose(cx, &d->left, d->o, tables, d->pairs.n, false))
         return false;
     for (size_t i = 0; i < d->pairs.n; i++)
         it_pair_columns(d, &d->pairs.at[i]);

@@ -259,3 +259,20 @@ def test_sums_in_place_of_xor(dbstep, server, two, tmp_path):
     assert run.status == 0, run
     run = dbstep("integrity-diff", db_url=server.url(b), source_db_url=server.url(a), aggregate="sum")
     assert {n for n, x in lines(run).items() if x["verdict"] == "different"} == {"s_" + x[0] for x in SILENT}
+
+
+def test_a_change_hides_neither_behind_rows_that_came_nor_behind_other_columns(dbstep, server):
+    """Chunks with the same keys are read with the columns that differ in them, chunks that lost or got rows with all that differ anywhere."""
+    a = server.create_database("drill_a")
+    server.sql("CREATE TABLE t (id int PRIMARY KEY, x int, y text, z numeric); INSERT INTO t SELECT i, i, 'y' || i, i FROM generate_series(1, 9000) i", a)
+    b = server.create_database("drill_b", template=a)
+    server.sql("UPDATE t SET x = -x WHERE id = 10; UPDATE t SET y = 'other' WHERE id IN (3000, 3001); UPDATE t SET z = z + 1, x = 0 WHERE id = 3002;"
+               "DELETE FROM t WHERE id = 5000; UPDATE t SET y = 'also', z = 0 WHERE id = 5001; INSERT INTO t VALUES (9001, 1, 'n', 1);"
+               "UPDATE t SET z = -1 WHERE id = 9000", b)
+    run = dbstep("integrity-diff", source_db_url=server.url(a), db_url=server.url(b), chunk_rows=200)
+    assert run.status == 3, run
+    assert {(r["difference"], r["key"], r["columns"]) for r in named(run)} == {
+        ("changed", "10", "x"), ("changed", "3000", "y"), ("changed", "3001", "y"), ("changed", "3002", "x, z"), ("missing", "5000", ""),
+        ("changed", "5001", "y, z"), ("extra", "9001", ""), ("changed", "9000", "z")}, named(run)
+    for db in (a, b):
+        server.sql(f"DROP DATABASE {db} WITH (FORCE)")
