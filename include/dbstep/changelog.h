@@ -1,4 +1,4 @@
-/* changelog.h - changelogs as Liquibase 4.33 understands them: the model, reading, checksums, filters, splitting.
+/* changelog.h - changelogs as Liquibase 4.33 understands them: the model, reading, filters.
  *
  * A parser turns a file into changesets; nothing behind the model knows which format a changeset came from. Formatted SQL
  * and plain .sql files are read here. Texts in the model are UTF-8, terminated, and live in the context's arena.
@@ -11,35 +11,49 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "dbstep/change.h"
 #include "dbstep/ctx.h"
+#include "dbstep/filter.h"
 #include "dbstep/str.h"
 #include "dbstep/vec.h"
-
-/* ---- where text came from ---- */
-
-struct text_place {
-    size_t offset;    /* byte in the SQL at which this stretch starts */
-    int line, column; /* 1-based, in the file */
-    bool fixed;       /* text that was put in for ${…}: all of it lies at this one place */
-};
-
-/* Stretches of a changeset's SQL in order; within one, bytes lie in the file as they lie in the text. */
-struct source_map {
-    VEC(struct text_place) places;
-};
-
-void source_locate(const struct source_map *map, const char *sql, size_t offset, int *line, int *column);
 
 /* ---- the model ---- */
 
 enum reaction { REACT_HALT, REACT_CONTINUE, REACT_MARK_RAN, REACT_WARN };
 enum on_preview { PREVIEW_IGNORE, PREVIEW_TEST, PREVIEW_FAIL };
-enum precondition_kind { PRE_SQL_CHECK, PRE_TABLE_EXISTS, PRE_VIEW_EXISTS };
+enum precondition_kind {
+    PRE_AND,
+    PRE_OR,
+    PRE_NOT, /* of all in its list */
+    PRE_SQL_CHECK,
+    PRE_TABLE_EXISTS,
+    PRE_VIEW_EXISTS,
+    PRE_COLUMN_EXISTS,
+    PRE_INDEX_EXISTS,
+    PRE_FOREIGN_KEY_EXISTS,
+    PRE_PRIMARY_KEY_EXISTS,
+    PRE_UNIQUE_EXISTS,
+    PRE_SEQUENCE_EXISTS,
+    PRE_TABLE_IS_EMPTY,
+    PRE_ROW_COUNT,
+    PRE_DBMS,
+    PRE_RUNNING_AS,
+    PRE_CHANGESET_EXECUTED,
+    PRE_PROPERTY_DEFINED, /* changeLogPropertyDefined: decided when the changelog is read, see `holds` */
+    PRE_QUOTING_STRATEGY, /* expectedQuotingStrategy: likewise */
+};
 
 struct precondition {
     enum precondition_kind kind;
-    const char *expected, *sql; /* PRE_SQL_CHECK */
-    const char *schema, *name;  /* the others; schema NULL: the default one */
+    VEC(struct precondition) list;  /* PRE_AND, PRE_OR, PRE_NOT */
+    const char *sql, *expected;     /* PRE_SQL_CHECK; PRE_ROW_COUNT: expected */
+    const char *schema;             /* NULL: the default one */
+    const char *table;              /* of a column, an index, a constraint; NULL: any */
+    const char *name;               /* of the object itself; NULL: not named */
+    const char *columns;            /* comma list; NULL: any */
+    const char *id, *author, *path; /* PRE_CHANGESET_EXECUTED */
+    const char *value;              /* PRE_DBMS: types; PRE_RUNNING_AS: the user */
+    bool holds;                     /* PRE_PROPERTY_DEFINED, PRE_QUOTING_STRATEGY */
     int line;
 };
 
@@ -47,31 +61,22 @@ struct precondition {
 struct preconditions {
     enum reaction on_fail, on_error;
     enum on_preview on_preview;
+    const char *on_fail_message, *on_error_message; /* NULL: none */
+    const char *file;                               /* for messages */
     VEC(struct precondition) list;
 };
 
-struct change {
-    const char *name;        /* "sql" */
-    const char *description; /* its part of the DESCRIPTION column: "sql", "createTable tableName=t" */
-    const char *sql;         /* what runs; to be split */
-    size_t sql_len;
-    bool split, strip_comments;
-    const char *end_delimiter; /* NULL: none given */
-    struct source_map map;
-    /* What the checksum covers when it is not the bytes of `sql` (changes that generate their SQL): the serialised text for
-     * version 8 and for version 9. NULL: the rule for SQL. */
-    const char *sum_text_v8, *sum_text_v9;
-    bool excluded_by_dbms; /* its own dbms attribute excludes PostgreSQL: not run, and not in a version 9 sum */
+enum rollback_kind {
+    ROLLBACK_NONE /* the inverses of its changes */,
+    ROLLBACK_EMPTY,
+    ROLLBACK_CHANGES,
+    ROLLBACK_CHANGESET
 };
-
-enum rollback_kind { ROLLBACK_NONE, ROLLBACK_EMPTY, ROLLBACK_SQL, ROLLBACK_CHANGESET };
 
 struct rollback {
     enum rollback_kind kind;
-    const char *sql;                /* ROLLBACK_SQL */
+    struct change_list changes;     /* ROLLBACK_CHANGES, in the order in which they run */
     const char *id, *author, *path; /* ROLLBACK_CHANGESET; path NULL: the same file */
-    bool split;
-    const char *end_delimiter;
     int line;
 };
 
@@ -89,13 +94,16 @@ struct changeset {
     struct str_list valid_sums;
     struct preconditions preconditions;
     struct rollback rollback;
-    VEC(struct change) changes;
+    struct change_list changes;
+    struct visitor_list visitors; /* modifySql */
+    enum quoting quoting;
 };
 
 struct changelog {
-    const char *path; /* normalised, relative to the search path */
-    const char *file; /* on disk */
-    VEC(struct changeset) sets;
+    const char *path;                        /* normalised, relative to the search path */
+    const char *file;                        /* on disk */
+    VEC(struct changeset) sets;              /* in the order in which they run: document order, runOrder applied */
+    VEC(struct preconditions) preconditions; /* of the changelog and of those that it includes, in document order */
 };
 
 /* ---- reading ---- */
@@ -128,55 +136,6 @@ char *changeset_labels(struct arena *a, const struct changeset *cs);      /* LAB
 
 /* ---- checksums ---- */
 
-enum { CHECKSUM_V8 = 8, CHECKSUM_V9 = 9 };
-#define CHECKSUM_MAX 36 /* "9:" and 32 digits, terminated */
-
-void change_checksum(const struct change *c, int version, char out[CHECKSUM_MAX]);
 void changeset_checksum(struct arena *a, const struct changeset *cs, int version, char out[CHECKSUM_MAX]);
-/* 8 or 9; 1 for what has no version; 0 for NULL or "". */
-int checksum_version(const char *stored);
-
-/* ---- filters ---- */
-
-/* Does a changeset with this context expression run when these contexts (comma list) are given? */
-bool context_matches(const char *expression, const char *given);
-/* Does a changeset with these labels run under this label expression? */
-bool labels_match(const struct str_list *labels, const char *expression);
-/* "postgresql,!oracle" against postgresql. */
-bool dbms_matches(const struct str_list *dbms);
-/* NULL when the expression is well formed, else what is wrong with it. */
-const char *expression_fault(const char *expression);
-
-/* ---- splitting SQL into statements ----
- *
- * SPLIT_POSTGRES knows PostgreSQL's lexical rules (dollar quotes, nested comments, BEGIN ATOMIC, E'' strings, parentheses of
- * rules) beside Liquibase's delimiters. SPLIT_LIQUIBASE is Liquibase's own tokenizer, byte for byte, with its limits: it
- * cuts at a semicolon inside $$ … $$, does not split between BEGIN and END, and refuses form feeds.
- * Both work in time linear in the text; memory is the text's length once.
- */
-enum split_mode { SPLIT_POSTGRES, SPLIT_LIQUIBASE };
-
-struct statement {
-    const char *text; /* terminated; valid until the next call */
-    size_t len;
-};
-
-struct splitter;
-
-/* The text must outlive the splitter. */
-struct splitter *split_start(struct ctx *cx, enum split_mode mode, const char *sql, size_t len, bool split,
-                             bool strip_comments, const char *end_delimiter);
-/* *more is false at the end. Fails only in SPLIT_LIQUIBASE, on a character that its tokenizer refuses; split_fault_offset
- * then says where. */
-bool split_next(struct ctx *cx, struct splitter *s, struct statement *out, bool *more);
-/* The byte in the SQL that byte `offset` of the current statement came from. */
-size_t split_source_offset(const struct splitter *s, size_t offset);
-size_t split_fault_offset(const struct splitter *s);
-void split_end(struct splitter *s); /* NULL is allowed */
-static inline void split_end_ptr(struct splitter **s)
-{
-    split_end(*s);
-}
-#define SPLIT_AUTO __attribute__((cleanup(split_end_ptr))) struct splitter *
 
 #endif

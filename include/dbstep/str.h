@@ -35,6 +35,9 @@ bool text_equal_nocase(const char *a, const char *b); /* ASCII only */
 bool text_starts(const char *s, const char *prefix);
 bool text_starts_nocase(const char *s, const char *prefix);
 bool text_ends(const char *s, const char *suffix);
+bool text_blank(char c);     /* what Java's \s matches in ASCII */
+bool text_word_char(char c); /* … and \w */
+const char *text_skip_blanks(const char *s);
 /* Copy without leading and trailing bytes <= 0x20. */
 char *text_trim(struct arena *a, const char *s);
 char *text_lower(struct arena *a, const char *s); /* ASCII only */

@@ -33,10 +33,6 @@ void raw_sql_parse(struct ctx *cx, struct properties *props, char *text, size_t 
 
 /* ---- directives and attributes of formatted SQL ---- */
 
-/* A cursor on one line. */
-bool blank(char c); /* Java's \s in ASCII */
-const char *skip_blanks(const char *s);
-bool word_char(char c); /* Java's \w */
 /* After "--" and blanks, the keyword, case ignored: the rest of the line; else NULL. */
 const char *directive(const char *line, const char *keyword);
 /* The last place where `name:` is followed by a value that `stops` ends; NULL when there is none. */

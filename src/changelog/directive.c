@@ -4,28 +4,11 @@
 
 #include "changelog_internal.h"
 
-bool blank(char c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-const char *skip_blanks(const char *s)
-{
-    while (blank(*s))
-        s++;
-    return s;
-}
-
-bool word_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 const char *directive(const char *line, const char *keyword)
 {
     if (line[0] != '-' || line[1] != '-')
         return NULL;
-    line = skip_blanks(line + 2);
+    line = text_skip_blanks(line + 2);
     return text_starts_nocase(line, keyword) ? line + strlen(keyword) : NULL;
 }
 
@@ -35,7 +18,7 @@ static long value_length(const char *v, enum attr_kind kind)
     long n = 0;
     switch (kind) {
     case ATTR_WORD:
-        while (word_char(v[n]))
+        while (text_word_char(v[n]))
             n++;
         return n ? n : -1;
     case ATTR_QUOTED:
@@ -49,12 +32,12 @@ static long value_length(const char *v, enum attr_kind kind)
         if (!*v || *v == ',')
             return -1;
         n = 1;
-        while (word_char(v[n]) || v[n] == '!' || v[n] == ',')
+        while (text_word_char(v[n]) || v[n] == '!' || v[n] == ',')
             n++;
         return n > 1 ? n : -1;
     case ATTR_TOKEN: break;
     }
-    while (v[n] && !blank(v[n]))
+    while (v[n] && !text_blank(v[n]))
         n++;
     return n;
 }
@@ -64,7 +47,8 @@ const char *attribute(struct arena *a, const char *line, const char *name, enum 
     size_t n = strlen(name);
     const char *found = NULL;
     for (const char *p = line; (p = strcasestr(p, name)); p++) {
-        if (p[n] == ':' && (!at_word_start || p == line || !word_char(p[-1])) && value_length(p + n + 1, kind) >= 0)
+        if (p[n] == ':' && (!at_word_start || p == line || !text_word_char(p[-1])) &&
+            value_length(p + n + 1, kind) >= 0)
             found = p + n + 1;
     }
     if (!found)

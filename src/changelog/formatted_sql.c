@@ -26,6 +26,8 @@ struct parser {
     int mapped_line; /* the line that would follow without a gap */
     struct str rollback;
     int rollback_line;
+    bool rollback_split;
+    const char *rollback_delimiter; /* NULL: none given */
 };
 
 static bool bad(struct parser *p, int column, const char *what, const char *like)
@@ -124,9 +126,16 @@ static bool read_rollback(struct parser *p, struct changeset *cs)
         cs->rollback.path = attribute(a, text, "changesetPath", ATTR_QUOTED, false);
         return true;
     }
-    cs->rollback.kind = ROLLBACK_SQL;
-    cs->rollback.sql = text;
-    return expanded(p, &cs->rollback.sql);
+    if (!expanded(p, &text))
+        return false;
+    cs->rollback.kind = ROLLBACK_CHANGES;
+    struct change *c = VEC_PUSH(a, &cs->rollback.changes);
+    *c = change_of_sql(text, strlen(text));
+    c->file = cs->file;
+    c->line = p->rollback_line;
+    c->split = p->rollback_split;
+    c->end_delimiter = p->rollback_delimiter;
+    return true;
 }
 
 static bool finish(struct parser *p, bool last)
@@ -168,7 +177,8 @@ static bool finish(struct parser *p, bool last)
         n -= lead;
     }
     struct change *c = VEC_PUSH(a, &cs->changes);
-    *c = (struct change){.name = "sql", .description = "sql", .map = p->map};
+    *c = change_of_sql(NULL, 0);
+    c->map = p->map;
     if (!properties_expand(p->cx, p->props, sql, n, &c->map, &c->sql, &c->sql_len)) {
         err_place(p->cx, cs->file, cs->line, 1);
         return false;
@@ -185,8 +195,8 @@ static bool finish(struct parser *p, bool last)
     c->end_delimiter = attribute(a, p->line, "endDelimiter", ATTR_TOKEN, true);
     if (c->end_delimiter && !*c->end_delimiter)
         c->end_delimiter = NULL;
-    cs->rollback.split = flag(p, "rollbackSplitStatements", true);
-    cs->rollback.end_delimiter = attribute(a, p->line, "rollbackEndDelimiter", ATTR_TOKEN, true);
+    p->rollback_split = flag(p, "rollbackSplitStatements", true);
+    p->rollback_delimiter = attribute(a, p->line, "rollbackEndDelimiter", ATTR_TOKEN, true);
     p->line = saved;
     if (last && !c->end_delimiter && c->sql_len >= 2 && text_ends(c->sql, "\n/"))
         c->end_delimiter = "\n/$";
@@ -203,9 +213,9 @@ static bool open_changeset(struct parser *p, const char *rest)
     static const char like[] = "--changeset author:id attribute:value";
     struct ctx *cx = p->cx;
     struct arena *a = cx->arena;
-    if (!blank(*rest))
+    if (!text_blank(*rest))
         return bad(p, column_of(p, rest), "malformed changeset header", like);
-    const char *author = skip_blanks(rest), *colon = strchr(author, ':');
+    const char *author = text_skip_blanks(rest), *colon = strchr(author, ':');
     if (*author == '"') {
         const char *close = strchr(author + 1, '"');
         if (close && close > author + 1 && close[1] == ':')
@@ -214,7 +224,7 @@ static bool open_changeset(struct parser *p, const char *rest)
     if (!colon || colon == author)
         return bad(p, column_of(p, author), "malformed changeset header: no 'author:'", like);
     const char *id = colon + 1;
-    if (blank(*id))
+    if (text_blank(*id))
         return bad(p, column_of(p, id), "malformed changeset header: a blank after 'author:'", like);
     size_t n = strcspn(id, " \t\v\f");
     if (*id == '"') {
@@ -240,7 +250,7 @@ static bool open_changeset(struct parser *p, const char *rest)
     const char *context = attribute(a, p->line, "contextFilter", ATTR_QUOTED, false);
     if (!context)
         context = attribute(a, p->line, "context", ATTR_QUOTED, false);
-    if (context && *skip_blanks(context)) {
+    if (context && *text_skip_blanks(context)) {
         const char *fault = expression_fault(context);
         if (fault) {
             bad(p, 1, arena_printf(a, "malformed context expression (%s)", fault), NULL);
@@ -337,10 +347,10 @@ static bool read_sql_check(struct parser *p, const char *text, struct preconditi
         if (close && close > v + 1)
             n = (size_t)(close + 1 - v);
     } else {
-        while (word_char(v[n]))
+        while (text_word_char(v[n]))
             n++;
     }
-    if (!n || v[n] != ' ' || !*skip_blanks(v + n))
+    if (!n || v[n] != ' ' || !*text_skip_blanks(v + n))
         return bad(p, column_of(p, text), "malformed sql-check",
                    "--precondition-sql-check expectedResult:0 SELECT count(*) FROM t");
     bool quoted = *v == '\'' || *v == '"';
@@ -389,7 +399,7 @@ static bool read_rollback_block(struct parser *p)
     int opened = p->line_no;
     while (next_line(p)) {
         size_t n = strlen(p->line);
-        while (n && blank(p->line[n - 1]))
+        while (n && text_blank(p->line[n - 1]))
             n--;
         if (n >= 2 && memcmp(p->line + n - 2, "*/", 2) == 0) {
             str_addn(&p->rollback, p->line, n - 2);
@@ -406,13 +416,13 @@ static bool read_rollback_block(struct parser *p)
 static bool skip_lines(struct parser *p, const char *rest)
 {
     size_t n = 0;
-    while (word_char(rest[n]))
+    while (text_word_char(rest[n]))
         n++;
     char *v = arena_strndup(p->cx->arena, rest, n), *end;
     if (text_equal_nocase(v, "start")) {
         while (next_line(p)) {
             const char *d = directive(p->line, "ignoreLines:end");
-            if (d && !*skip_blanks(d))
+            if (d && !*text_skip_blanks(d))
                 return true;
         }
         return true;
@@ -441,16 +451,17 @@ static bool check_spelling(struct parser *p)
                     {"ignoreLines:", "--ignoreLines:3"}};
     const char *line = p->line, *d;
     if (line[0] == '-' && line[1] != '-') {
-        const char *after = skip_blanks(line + 1);
+        const char *after = text_skip_blanks(line + 1);
         for (size_t i = 0; i < COUNT(one_dash); i++) {
             size_t n = strlen(one_dash[i].keyword);
-            if (text_starts_nocase(after, one_dash[i].keyword) && (!word_char(after[n]) || !word_char(after[n - 1])))
+            if (text_starts_nocase(after, one_dash[i].keyword) &&
+                (!text_word_char(after[n]) || !text_word_char(after[n - 1])))
                 return bad(p, 1, "one dash where two belong", one_dash[i].like);
         }
     }
-    size_t dashes = strspn(skip_blanks(line), "-");
-    const char *word = skip_blanks(skip_blanks(line) + dashes);
-    if (dashes > 2 && text_starts_nocase(word, "property") && blank(word[strlen("property")]))
+    size_t dashes = strspn(text_skip_blanks(line), "-");
+    const char *word = text_skip_blanks(text_skip_blanks(line) + dashes);
+    if (dashes > 2 && text_starts_nocase(word, "property") && text_blank(word[strlen("property")]))
         return bad(p, 1, "too many dashes", "--property name:NAME value:VALUE");
     if ((d = directive(line, "comments")) && (*d == ' ' || (d[0] == ':' && d[1] == ' ')))
         return bad(p, 1, "unknown directive 'comments'", "--comment text");
@@ -486,15 +497,15 @@ static const char *value_directive(const char *line, const char *keyword)
 static bool take_line(struct parser *p)
 {
     struct arena *a = p->cx->arena;
-    const char *start = skip_blanks(p->line), *d;
+    const char *start = text_skip_blanks(p->line), *d;
 
     if ((d = directive(start, "changeset"))) {
         return finish(p, false) && open_changeset(p, d);
     }
-    if ((d = directive(start, "property")) && blank(*d)) {
+    if ((d = directive(start, "property")) && text_blank(*d)) {
         return define_property(p);
     }
-    if ((d = directive(p->line, "ignoreLines:")) && word_char(*d)) {
+    if ((d = directive(p->line, "ignoreLines:")) && text_word_char(*d)) {
         return skip_lines(p, d);
     }
     if (formatted_sql_header(start, strlen(start)) && p->line_no > 1) {
@@ -513,10 +524,10 @@ static bool take_line(struct parser *p)
         return true; /* SQL before the first changeset does not count */
     }
     if (text_starts(start, "/*")) {
-        const char *w = skip_blanks(start + 2);
+        const char *w = text_skip_blanks(start + 2);
         if (text_starts_nocase(w, "liquibase")) {
-            w = skip_blanks(w + strlen("liquibase"));
-            if (text_starts_nocase(w, "rollback") && !*skip_blanks(w + strlen("rollback"))) {
+            w = text_skip_blanks(w + strlen("liquibase"));
+            if (text_starts_nocase(w, "rollback") && !*text_skip_blanks(w + strlen("rollback"))) {
                 p->rollback_line = p->line_no;
                 return read_rollback_block(p);
             }
@@ -553,11 +564,11 @@ bool formatted_sql_header(const char *line, size_t len)
     const char *end = line + len;
     if (len < 2 || line[0] != '-' || line[1] != '-')
         return false;
-    for (line += 2; line < end && blank(*line); line++)
+    for (line += 2; line < end && text_blank(*line); line++)
         ;
     if ((size_t)(end - line) < 9 || strncasecmp(line, "liquibase", 9) != 0)
         return false;
-    for (line += 9; line < end && blank(*line); line++)
+    for (line += 9; line < end && text_blank(*line); line++)
         ;
     return (size_t)(end - line) >= 9 && strncasecmp(line, "formatted", 9) == 0;
 }
@@ -567,7 +578,7 @@ bool formatted_sql_parse(struct ctx *cx, const struct changelog_source *source, 
 {
     struct parser p = {.cx = cx, .source = source, .props = props, .log = log, .text = text, .len = len};
 
-    while (next_line(&p) && !*skip_blanks(p.line))
+    while (next_line(&p) && !*text_skip_blanks(p.line))
         ;
     const char *logical = attribute(cx->arena, p.line, "logicalFilePath", ATTR_TOKEN, false);
     if (logical && *logical)

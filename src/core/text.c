@@ -49,6 +49,23 @@ bool text_ends(const char *s, const char *suffix)
     return n >= m && memcmp(s + n - m, suffix, m) == 0;
 }
 
+bool text_word_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+bool text_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+const char *text_skip_blanks(const char *s)
+{
+    while (text_blank(*s))
+        s++;
+    return s;
+}
+
 char *text_trim(struct arena *a, const char *s)
 {
     while (*s && (unsigned char)*s <= 0x20)

@@ -72,9 +72,9 @@ static void attributes_and_directives(void **state)
     assert_string_equal(c->sql, "select 1;\n-- an ordinary comment\nselect 2;");
     assert_true(!c->split && !c->strip_comments);
     assert_string_equal(c->end_delimiter, "//");
-    assert_string_equal(s->rollback.sql, "drop 1;\ndrop 2;");
-    assert_string_equal(s->rollback.end_delimiter, "@@");
-    assert_false(s->rollback.split);
+    assert_string_equal(s->rollback.changes.at[0].sql, "drop 1;\ndrop 2;");
+    assert_string_equal(s->rollback.changes.at[0].end_delimiter, "@@");
+    assert_false(s->rollback.changes.at[0].split);
     int line, column;
     source_locate(&c->map, c->sql, (size_t)(strstr(c->sql, "2;") - c->sql), &line, &column);
     assert_int_equal(line, 21);
@@ -100,7 +100,7 @@ static void rollbacks(void **state)
                            "--changeset b:2\nselect 1;\n--rollback changesetId:1 changesetAuthor:b\n"
                            "--changeset b:3\nselect 1;\n",
                       &log));
-    assert_string_equal(log.sets.at[0].rollback.sql, "drop table x;");
+    assert_string_equal(log.sets.at[0].rollback.changes.at[0].sql, "drop table x;");
     assert_int_equal(log.sets.at[1].rollback.kind, ROLLBACK_CHANGESET);
     assert_string_equal(log.sets.at[1].rollback.id, "1");
     assert_int_equal(log.sets.at[2].rollback.kind, ROLLBACK_NONE);

@@ -46,7 +46,7 @@ bool history_open(struct ctx *cx, struct deploy *d)
                             text_empty(d->options.default_schema) ? NULL : d->options.default_schema, table, lock,
                             progress};
 
-    if (!pg_query(cx, d->pg, &rows, sql_changelog_probe, 5, params))
+    if (!pg_query(cx, d->pg, &rows, sql_deploy_probe, 5, params))
         return false;
     if (pg_null(&rows, 0, 0) || pg_null(&rows, 0, 1)) {
         fail(cx, E_INPUT, "no schema of the search_path exists in %s", pg_where(d->pg));
@@ -93,7 +93,7 @@ bool history_read(struct ctx *cx, struct deploy *d)
     if (!d->history_exists)
         return true;
     d->row_locked_by = "";
-    const char *sql = d->lock_exists ? sql_changelog_history_and_lock : sql_changelog_history_read;
+    const char *sql = d->lock_exists ? sql_deploy_history_and_lock : sql_deploy_history_read;
     if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), 0, NULL)) {
         /* No right to see the lock; or a table that lacks the columns of the order, from the first versions, which is
          * upgraded before anything runs. */
@@ -101,7 +101,7 @@ bool history_read(struct ctx *cx, struct deploy *d)
         if (!old_layout && !(pg_failed_with(cx, "42501") && d->lock_exists))
             return false;
         err_clear(cx);
-        sql = old_layout ? "SELECT * FROM {history} ORDER BY dateexecuted" : sql_changelog_history_read;
+        sql = old_layout ? "SELECT * FROM {history} ORDER BY dateexecuted" : sql_deploy_history_read;
         if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), 0, NULL))
             return false;
     }
@@ -177,7 +177,7 @@ bool history_prepare(struct ctx *cx, struct deploy *d)
 {
     if (d->history_exists)
         return upgrade(cx, d);
-    if (!pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_history_create))) {
+    if (!pg_exec(cx, d->pg, deploy_sql(cx, d, sql_deploy_history_create))) {
         /* A Liquibase that started at the same moment may have made it; the lock row decides who goes on. */
         if (!pg_failed_with(cx, "42P07") && !pg_failed_with(cx, "23505"))
             return false;
@@ -216,7 +216,7 @@ const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_
         "deployment",  literal(cx, d, d->deployment_id, false),
         NULL,
     };
-    return trimmed(pg_fill(cx, ran ? sql_changelog_history_update : sql_changelog_history_insert, pairs));
+    return trimmed(pg_fill(cx, ran ? sql_deploy_history_update : sql_deploy_history_insert, pairs));
 }
 
 const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item)
@@ -227,5 +227,5 @@ const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct pla
                                  "filename", literal(cx, d, item->ran->path, false),
                                  "md5sum",   literal(cx, d, item->sum, false),
                                  NULL};
-    return trimmed(pg_fill(cx, sql_changelog_history_resum, pairs));
+    return trimmed(pg_fill(cx, sql_deploy_history_resum, pairs));
 }

@@ -34,7 +34,7 @@ static bool ask(struct ctx *cx, struct deploy *d, const struct precondition *p, 
     }
     bool table = p->kind == PRE_TABLE_EXISTS;
     const char *params[] = {p->schema ? p->schema : d->default_schema, p->name, table ? "r,p,f" : "v,m"};
-    if (!pg_query(cx, d->pg, &rows, sql_changelog_relation_exists, 3, params))
+    if (!pg_query(cx, d->pg, &rows, sql_deploy_relation_exists, 3, params))
         return false;
     *holds = pg_int(&rows, 0, 0) > 0;
     *why = arena_printf(a, "%sthe %s %s.%s does not exist", where, table ? "table" : "view", params[0], p->name);

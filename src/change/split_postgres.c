@@ -38,7 +38,7 @@ void split_postgres_start(struct splitter *s)
             break;
     }
     for (; *d; d++) {
-        if (*d == '\\' && d[1] && !word_char(d[1]))
+        if (*d == '\\' && d[1] && !text_word_char(d[1]))
             d++;
         str_addc(&word, *d);
     }
@@ -107,7 +107,7 @@ static size_t line_delimiter(const struct splitter *s, size_t i)
     if (!n || (i && s->sql[i - 1] != '\n'))
         return i;
     size_t end = i + n;
-    while (end < s->len && blank(s->sql[end]) && s->sql[end] != '\n')
+    while (end < s->len && text_blank(s->sql[end]) && s->sql[end] != '\n')
         end++;
     return end == s->len || s->sql[end] == '\n' ? end : i;
 }
@@ -155,7 +155,7 @@ static void see_word(const struct splitter *s, struct body *b, size_t from, size
         return;
     if (is_word(s, from, to, "begin")) {
         size_t next = to;
-        while (next < s->len && blank(s->sql[next]))
+        while (next < s->len && text_blank(s->sql[next]))
             next++;
         if (b->depth || (strncasecmp(s->sql + next, "atomic", 6) == 0 && !name_byte(s->sql[next + 6])))
             b->depth++;

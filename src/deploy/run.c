@@ -35,7 +35,7 @@ static bool row_is_there(struct ctx *cx, struct attempt *t, bool *there)
     const char *params[] = {ran ? ran->id : t->cs->id, ran ? ran->author : t->cs->author, ran ? ran->path : t->cs->path,
                             t->d->deployment_id};
     long long n = 0;
-    bool ok = pg_query_int(cx, t->d->pg, &n, deploy_sql(cx, t->d, sql_changelog_history_find), 4, params);
+    bool ok = pg_query_int(cx, t->d->pg, &n, deploy_sql(cx, t->d, sql_deploy_history_find), 4, params);
     *there = n > 0;
     return ok;
 }

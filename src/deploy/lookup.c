@@ -18,7 +18,7 @@ bool deploy_relation_schema(struct ctx *cx, struct deploy *d, const char *relati
     PG_ROWS_AUTO rows = {.n = 0};
     const char *const params[] = {relation, d->default_schema};
 
-    if (!pg_query(cx, d->pg, &rows, sql_changelog_relation_schema, 2, params))
+    if (!pg_query(cx, d->pg, &rows, sql_deploy_relation_schema, 2, params))
         return false;
     *schema = rows.n ? arena_strdup(cx->arena, pg_text(&rows, 0, 0)) : NULL;
     return true;
@@ -37,7 +37,7 @@ bool deploy_ran_after(struct ctx *cx, struct deploy *d, const char *when, bool *
     str_add(&list, list.len ? "}" : "{}");
     const char *const params[] = {list.s, when};
     *after = arena_array(cx->arena, plan->items.n + 1, sizeof **after);
-    if (!pg_query(cx, d->pg, &rows, sql_changelog_ran_after, 2, params))
+    if (!pg_query(cx, d->pg, &rows, sql_deploy_ran_after, 2, params))
         return false;
     for (int i = 0; i < rows.n && (size_t)i < plan->items.n; i++)
         (*after)[i] = pg_bool(&rows, i, 0);

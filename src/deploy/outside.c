@@ -61,13 +61,13 @@ static const char *step_sql(struct progress *p, size_t nth)
                                  "author",     pg_literal(cx, pg, t->cs->author),
                                  "filename",   pg_literal(cx, pg, t->cs->path),
                                  NULL};
-    return pg_fill(cx, sql_changelog_progress_step, pairs);
+    return pg_fill(cx, sql_deploy_progress_step, pairs);
 }
 
 static bool note_running(struct attempt *t, struct ctx *cx, size_t nth)
 {
     const char *params[] = {t->cs->id, t->cs->author, t->cs->path, arena_printf(cx->arena, "%zu", nth)};
-    return pg_query(cx, t->d->pg, NULL, deploy_sql(cx, t->d, sql_changelog_progress_running), 4, params);
+    return pg_query(cx, t->d->pg, NULL, deploy_sql(cx, t->d, sql_deploy_progress_running), 4, params);
 }
 
 /* The table is made when it is first needed: a role without CREATE may use one that is there. */
@@ -82,13 +82,13 @@ static bool start(struct progress *p)
                *table[] = {d->progress};
 
     if (!pg_query_text(cx, d->pg, &there, "SELECT to_regclass($1) IS NOT NULL", 1, table) ||
-        (!text_equal(there, "t") && !pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_progress_create))))
+        (!text_equal(there, "t") && !pg_exec(cx, d->pg, deploy_sql(cx, d, sql_deploy_progress_create))))
         return false;
     d->progress_exists = true;
-    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_progress_read), 3, identity))
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_deploy_progress_read), 3, identity))
         return false;
     if (!rows.n)
-        return pg_query(cx, d->pg, NULL, deploy_sql(cx, d, sql_changelog_progress_start), 5, identity);
+        return pg_query(cx, d->pg, NULL, deploy_sql(cx, d, sql_deploy_progress_start), 5, identity);
     p->resumed = true;
     p->done = (size_t)pg_int(&rows, 0, 1);
     p->running = (size_t)pg_int(&rows, 0, 2);
@@ -128,7 +128,7 @@ static bool look_at_index(struct attempt *t, struct index *x)
 {
     PG_ROWS_AUTO rows = {.handle = NULL};
     const char *params[] = {x->is.name, x->is.create ? x->is.table : NULL};
-    if (!pg_query(t->cx, t->d->pg, &rows, sql_changelog_index_state, 2, params))
+    if (!pg_query(t->cx, t->d->pg, &rows, sql_deploy_index_state, 2, params))
         return false;
     x->exists = rows.n > 0;
     x->valid = rows.n && pg_bool(&rows, 0, 0);
@@ -294,5 +294,5 @@ bool run_outside(struct attempt *t, bool *half)
                                  "filename", pg_literal(cx, d->pg, t->cs->path),
                                  NULL};
     struct batch b = {0};
-    return record(t, &b, true, pg_fill(cx, sql_changelog_progress_end, pairs));
+    return record(t, &b, true, pg_fill(cx, sql_deploy_progress_end, pairs));
 }

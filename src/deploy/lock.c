@@ -59,7 +59,7 @@ static bool watch_client(struct ctx *cx, struct deploy *d)
 
 static bool make_row(struct ctx *cx, struct deploy *d)
 {
-    if (pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_lock_init)))
+    if (pg_exec(cx, d->pg, deploy_sql(cx, d, sql_deploy_lock_init)))
         return true;
     if (!pg_failed_with(cx, "23505"))
         return false;
@@ -71,7 +71,7 @@ static bool make_table(struct ctx *cx, struct deploy *d)
 {
     if (d->lock_exists)
         return true;
-    if (!pg_exec(cx, d->pg, deploy_sql(cx, d, sql_changelog_lock_create))) {
+    if (!pg_exec(cx, d->pg, deploy_sql(cx, d, sql_deploy_lock_create))) {
         if (!pg_failed_with(cx, "42P07") && !pg_failed_with(cx, "23505"))
             return false;
         err_clear(cx); /* a Liquibase was faster */
@@ -92,7 +92,7 @@ static bool try_advisory(struct ctx *cx, struct deploy *d)
 const char *lock_guard(struct ctx *cx, struct deploy *d)
 {
     const char *const pairs[] = {"lock", d->lock, "by", pg_literal(cx, d->pg, d->locked_by), NULL};
-    return pg_fill(cx, sql_changelog_lock_guard, pairs);
+    return pg_fill(cx, sql_deploy_lock_guard, pairs);
 }
 
 bool lock_keep(struct ctx *cx, struct deploy *d)
@@ -116,7 +116,7 @@ static bool take_row(struct ctx *cx, struct deploy *d, const char *sql, const ch
 static bool read_row(struct ctx *cx, struct deploy *d, bool *locked, const char **by, const char **since)
 {
     PG_ROWS_AUTO rows = {.handle = NULL};
-    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_lock_read), 0, NULL))
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_deploy_lock_read), 0, NULL))
         return false;
     *locked = rows.n && pg_bool(&rows, 0, 0);
     *by = rows.n ? arena_strdup(cx->arena, pg_text(&rows, 0, 1)) : "";
@@ -129,7 +129,7 @@ static bool session_holder(struct ctx *cx, struct deploy *d, const char **what)
     PG_ROWS_AUTO rows = {.handle = NULL};
     const char *params[] = {d->advisory_key};
     *what = "";
-    if (!pg_query(cx, d->pg, &rows, sql_changelog_advisory_holder, 1, params))
+    if (!pg_query(cx, d->pg, &rows, sql_deploy_advisory_holder, 1, params))
         return false;
     if (rows.n)
         *what = arena_printf(cx->arena, "session %s, %s from %s since %s", pg_text(&rows, 0, 0),
@@ -155,19 +155,19 @@ static bool attempt(struct ctx *cx, struct deploy *d, bool *taken, const char **
         if (!make_table(cx, d))
             return false;
     }
-    if (!take_row(cx, d, sql_changelog_lock_take, NULL, taken))
+    if (!take_row(cx, d, sql_deploy_lock_take, NULL, taken))
         return false;
     if (*taken)
         return true;
     if (!read_row(cx, d, &locked, &by, &since))
         return false;
     if (!locked) { /* freed in between, or somebody deleted the row */
-        return make_row(cx, d) && take_row(cx, d, sql_changelog_lock_take, NULL, taken);
+        return make_row(cx, d) && take_row(cx, d, sql_deploy_lock_take, NULL, taken);
     }
     if (lock_ours(by)) {
         log_warning("the changelog lock was left behind by '%s' since %s, whose session is gone: taking it over", by,
                     since);
-        return take_row(cx, d, sql_changelog_lock_take_over, by, taken);
+        return take_row(cx, d, sql_deploy_lock_take_over, by, taken);
     }
     *foreign = true;
     *holder = arena_printf(cx->arena, "'%s' since %s", by, since);
@@ -234,7 +234,7 @@ bool lock_take(struct ctx *cx, struct deploy *d)
 static void drop_empty_notes(struct ctx *cx, struct deploy *d)
 {
     long long notes = 1;
-    if (!pg_query_int(cx, d->pg, &notes, deploy_sql(cx, d, sql_changelog_progress_count), 0, NULL) || notes ||
+    if (!pg_query_int(cx, d->pg, &notes, deploy_sql(cx, d, sql_deploy_progress_count), 0, NULL) || notes ||
         !pg_exec(cx, d->pg, "SET lock_timeout = '500ms'") ||
         !pg_exec(cx, d->pg, deploy_sql(cx, d, "DROP TABLE {progress}")))
         log_debug("%s stays: %s", d->progress, notes ? "it has notes" : cx->err.message);
@@ -265,7 +265,7 @@ void lock_release(struct deploy *d)
         drop_empty_notes(&cx, d);
     if (d->locked_by && d->lock_exists) {
         const char *params[] = {d->locked_by};
-        if (!pg_query(&cx, d->pg, &rows, deploy_sql(&cx, d, sql_changelog_lock_release), 1, params))
+        if (!pg_query(&cx, d->pg, &rows, deploy_sql(&cx, d, sql_deploy_lock_release), 1, params))
             log_warning("the row of the changelog lock could not be released (%s); the next run takes it over",
                         cx.err.message);
     }
@@ -290,7 +290,7 @@ bool lock_tidy(struct ctx *cx, struct deploy *d)
         return true;
     if (row)
         d->locked_by = our_name(cx, d);
-    if (row && take_row(cx, d, sql_changelog_lock_take_over, d->row_locked_by, &taken) && taken)
+    if (row && take_row(cx, d, sql_deploy_lock_take_over, d->row_locked_by, &taken) && taken)
         log_info("freeing the changelog lock that '%s' left behind", d->row_locked_by);
     if (cx->err.sqlstate[0]) { /* a role that may only read, a standby: there is nothing to do, so this is no failure */
         log_warning("the changelog lock that '%s' left behind stays: %s", d->row_locked_by, cx->err.message);
@@ -323,9 +323,9 @@ bool lock_recover(struct ctx *cx, struct deploy *d)
     }
     bool taken = false;
     d->locked_by = our_name(cx, d);
-    if (!watch_client(cx, d) || !take_row(cx, d, sql_changelog_lock_take_over, before, &taken))
+    if (!watch_client(cx, d) || !take_row(cx, d, sql_deploy_lock_take_over, before, &taken))
         return false;
-    if (!taken && !take_row(cx, d, sql_changelog_lock_take, NULL, &taken))
+    if (!taken && !take_row(cx, d, sql_deploy_lock_take, NULL, &taken))
         return false;
     if (taken)
         return true;

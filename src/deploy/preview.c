@@ -1,7 +1,6 @@
 /* preview.c - the script that a deploy would run, in the order of Liquibase's update-sql; nothing is written to the database. */
 #include <string.h>
 
-#include "changelog_internal.h"
 #include "deploy_internal.h"
 #include "sql.h"
 
@@ -64,14 +63,14 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
     bool path_changed = false;
 
     if (!d->history_exists)
-        line(out, deploy_sql(cx, d, sql_changelog_history_create));
+        line(out, deploy_sql(cx, d, sql_deploy_history_create));
     if (!d->lock_exists) {
-        line(out, deploy_sql(cx, d, sql_changelog_lock_create));
-        line(out, deploy_sql(cx, d, sql_changelog_lock_init));
+        line(out, deploy_sql(cx, d, sql_deploy_lock_create));
+        line(out, deploy_sql(cx, d, sql_deploy_lock_init));
     }
     path(cx, d, out);
     str_add(out, "-- Lock Database\n");
-    line(out, text_replace(a, deploy_sql(cx, d, sql_changelog_lock_take), "$1", "'dbstep preview'"));
+    line(out, text_replace(a, deploy_sql(cx, d, sql_deploy_lock_take), "$1", "'dbstep preview'"));
     str_addf(out,
              "-- *********************************************************************\n"
              "-- Update Database Script\n"
@@ -122,9 +121,9 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
         line(out, history_row_sql(cx, d, item, item->ran ? "RERAN" : "EXECUTED", ++order));
     }
     if (!text_empty(d->options.tag))
-        line(out, text_replace(a, deploy_sql(cx, d, sql_changelog_history_tag), "$1",
-                               pg_literal(cx, d->pg, d->options.tag)));
+        line(out,
+             text_replace(a, deploy_sql(cx, d, sql_deploy_history_tag), "$1", pg_literal(cx, d->pg, d->options.tag)));
     str_add(out, "-- Release Database Lock\n");
-    line(out, text_replace(a, deploy_sql(cx, d, sql_changelog_lock_release), "$1", "'dbstep preview'"));
+    line(out, text_replace(a, deploy_sql(cx, d, sql_deploy_lock_release), "$1", "'dbstep preview'"));
     return true;
 }

@@ -1,10 +1,12 @@
-/* split_internal.h - what the two ways of splitting share; see changelog.h. */
+/* split_internal.h - what the two ways of splitting share; see split.h. */
 #ifndef DBSTEP_SPLIT_INTERNAL_H
 #define DBSTEP_SPLIT_INTERNAL_H
 
 #include <regex.h>
 
-#include "changelog_internal.h"
+#include "dbstep/split.h"
+#include "dbstep/str.h"
+#include "dbstep/vec.h"
 
 struct split_piece {
     size_t out, in; /* from byte `out` of the statement on, bytes come from `in` of the text */

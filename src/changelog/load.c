@@ -1,38 +1,10 @@
-/* model.c - from a path to a checked changelog: finding, decoding, choosing the parser; names and column texts of a changeset. */
+/* load.c - from a path to a checked changelog: finding, decoding, choosing the parser; names and column texts of a changeset. */
 #include "dbstep/changelog.h"
 
 #include <string.h>
 
 #include "changelog_internal.h"
 #include "dbstep/files.h"
-
-/* ---- places ---- */
-
-void source_locate(const struct source_map *map, const char *sql, size_t offset, int *line, int *column)
-{
-    size_t lo = 0, hi = map->places.n;
-    *line = *column = 0;
-    if (!hi)
-        return;
-    while (hi - lo > 1) { /* the last stretch that starts at or before the offset */
-        size_t mid = lo + (hi - lo) / 2;
-        if (map->places.at[mid].offset <= offset)
-            lo = mid;
-        else
-            hi = mid;
-    }
-    const struct text_place *p = &map->places.at[lo];
-    *line = p->line;
-    *column = p->column;
-    if (p->fixed)
-        return;
-    for (size_t i = p->offset; i < offset; i++) {
-        if (sql[i] == '\n')
-            ++*line, *column = 1;
-        else if (((unsigned char)sql[i] & 0xC0) != 0x80)
-            ++*column;
-    }
-}
 
 /* ---- paths ---- */
 
@@ -274,7 +246,7 @@ bool changelog_parse_sql(struct ctx *cx, const struct changelog_source *source, 
         return false;
 
     size_t first = 0;
-    while (first < len && blank(text[first]))
+    while (first < len && text_blank(text[first]))
         first++;
     if (formatted_sql_header(text + first, strcspn(text + first, "\r\n"))) {
         if (!formatted_sql_parse(cx, source, &props, text, len, out))
@@ -368,4 +340,9 @@ char *changeset_labels(struct arena *a, const struct changeset *cs)
     for (size_t i = 0; i < cs->labels.n; i++)
         str_addf(&out, "%s%s", i ? "," : "", cs->labels.at[i]);
     return out.len ? out.s : NULL;
+}
+
+void changeset_checksum(struct arena *a, const struct changeset *cs, int version, char out[CHECKSUM_MAX])
+{
+    changes_checksum(a, &cs->changes, &cs->visitors, version, out);
 }

@@ -1,4 +1,4 @@
-/* checksum.c - Liquibase's checksums, versions 8 (3.5 to 4.21) and 9 (4.22 on); see changelog.h.
+/* checksum.c - Liquibase's checksums, versions 8 (3.5 to 4.21) and 9 (4.22 on); see change.h.
  *
  * The sum of a changeset is a hash over the sums of its changes; SQL is hashed as bytes, with blanks run together (8) or
  * left out (9), so that line ends and indentation do not count.
@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "changelog_internal.h"
 #include "dbstep/hash.h"
+#include "type.h"
 
 static bool sum_blank(char c)
 {
@@ -53,7 +53,7 @@ static void add_normalised(struct hash *h, const char *s, size_t n)
 }
 
 /* Hash of a text: CR LF and CR count as LF, U+FFFD does not count. Callers hand in text in Unicode normal form C. */
-static void text_sum(const char *s, int version, char out[CHECKSUM_MAX])
+void sum_of_text(const char *s, int version, char out[CHECKSUM_MAX])
 {
     struct hash *h = hash_start(HASH_MD5);
     char hex[HASH_HEX_MAX];
@@ -78,11 +78,21 @@ static void text_sum(const char *s, int version, char out[CHECKSUM_MAX])
     put(out, version, hex);
 }
 
+void sum_of_squeezed(const char *text, size_t len, char out[CHECKSUM_MAX])
+{
+    struct hash *h = hash_start(HASH_MD5);
+    char hex[HASH_HEX_MAX];
+
+    add_squeezed(h, text, len);
+    hash_finish_hex(h, hex);
+    put(out, CHECKSUM_V9, hex);
+}
+
 void change_checksum(const struct change *c, int version, char out[CHECKSUM_MAX])
 {
     const char *serialised = version == CHECKSUM_V8 ? c->sum_text_v8 : c->sum_text_v9;
     if (serialised) {
-        text_sum(serialised, version, out);
+        sum_of_text(serialised, version, out);
         return;
     }
     struct hash *h = hash_start(HASH_MD5);
@@ -102,18 +112,25 @@ void change_checksum(const struct change *c, int version, char out[CHECKSUM_MAX]
     put(out, version, hex);
 }
 
-void changeset_checksum(struct arena *a, const struct changeset *cs, int version, char out[CHECKSUM_MAX])
+void changes_checksum(struct arena *a, const struct change_list *changes, const struct visitor_list *visitors,
+                      int version, char out[CHECKSUM_MAX])
 {
     struct arena_mark m = arena_mark(a);
     struct str joined = str_new(a);
-    for (size_t i = 0; i < cs->changes.n; i++) {
-        char sum[CHECKSUM_MAX];
-        if (version == CHECKSUM_V9 && cs->changes.at[i].excluded_by_dbms)
+    char sum[CHECKSUM_MAX];
+
+    for (size_t i = 0; i < changes->n; i++) {
+        if (version == CHECKSUM_V9 && changes->at[i].excluded_by_dbms)
             continue;
-        change_checksum(&cs->changes.at[i], version, sum);
+        change_checksum(&changes->at[i], version, sum);
         str_addf(&joined, "%s:", sum);
     }
-    text_sum(joined.s, version, out);
+    for (size_t i = 0; i < visitors->n; i++) {
+        const struct sql_visitor *v = &visitors->at[i];
+        sum_of_text(version == CHECKSUM_V8 ? v->sum_text_v8 : v->sum_text_v9, version, sum);
+        str_addf(&joined, "%s;", sum);
+    }
+    sum_of_text(joined.s, version, out);
     arena_reset(a, m);
 }
 

@@ -1,4 +1,4 @@
-/* expression.c - context and label expressions, dbms lists; see changelog.h.
+/* filter.c - context and label expressions, dbms lists; see filter.h.
  *
  *     or    := and { ("," | "or") and }
  *     and   := not { "and" not }
@@ -7,7 +7,8 @@
  */
 #include <string.h>
 
-#include "changelog_internal.h"
+#include "dbstep/filter.h"
+#include "dbstep/str.h"
 
 #define NESTING_MAX 100
 
@@ -23,12 +24,12 @@ static bool parse_or(struct parse *e);
 
 static bool name_byte(char c)
 {
-    return c && !blank(c) && c != ',' && c != '(' && c != ')' && c != '!';
+    return c && !text_blank(c) && c != ',' && c != '(' && c != ')' && c != '!';
 }
 
 static void skip(struct parse *e)
 {
-    e->p = skip_blanks(e->p);
+    e->p = text_skip_blanks(e->p);
 }
 
 static bool keyword(struct parse *e, const char *word)
@@ -137,9 +138,9 @@ static bool evaluate(const char *text, bool (*has)(const void *, const char *, s
 static bool in_commas(const void *user, const char *name, size_t len)
 {
     for (const char *p = user; *p;) {
-        p = skip_blanks(p);
+        p = text_skip_blanks(p);
         size_t n = strcspn(p, ","), trimmed = n;
-        while (trimmed && blank(p[trimmed - 1]))
+        while (trimmed && text_blank(p[trimmed - 1]))
             trimmed--;
         if (trimmed && *p == '@') /* "@prod" on the command line means prod */
             p++, n--, trimmed--;
@@ -169,8 +170,8 @@ static bool never(const void *user, const char *name, size_t len)
 
 bool context_matches(const char *expression, const char *given)
 {
-    const char *e = expression ? skip_blanks(expression) : "";
-    const char *g = given ? skip_blanks(given) : "";
+    const char *e = expression ? text_skip_blanks(expression) : "";
+    const char *g = given ? text_skip_blanks(given) : "";
     if (!*e || (!*g && !strchr(e, '@')))
         return true;
     return evaluate(e, in_commas, g, NULL);
@@ -178,13 +179,13 @@ bool context_matches(const char *expression, const char *given)
 
 bool labels_match(const struct str_list *labels, const char *expression)
 {
-    const char *e = expression ? skip_blanks(expression) : "";
+    const char *e = expression ? text_skip_blanks(expression) : "";
     return !*e || !labels->n || evaluate(e, in_list, labels, NULL);
 }
 
 const char *expression_fault(const char *expression)
 {
-    const char *fault = NULL, *e = expression ? skip_blanks(expression) : "";
+    const char *fault = NULL, *e = expression ? text_skip_blanks(expression) : "";
     if (*e)
         evaluate(e, never, NULL, &fault);
     return fault;

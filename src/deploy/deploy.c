@@ -54,7 +54,7 @@ static bool bring_sums_up_to_date(struct ctx *cx, struct deploy *d, struct deplo
 static bool put_tag(struct ctx *cx, struct deploy *d, struct deploy_report *report, const char *tag)
 {
     const char *params[] = {tag};
-    const char *sql = deploy_sql(cx, d, sql_changelog_history_tag);
+    const char *sql = deploy_sql(cx, d, sql_deploy_history_tag);
     str_addf(&report->sql, "%s;\n", text_replace(cx->arena, sql, "$1", pg_literal(cx, d->pg, tag)));
     return pg_query(cx, d->pg, NULL, sql, 1, params);
 }
@@ -95,7 +95,7 @@ static bool verify(struct ctx *cx, struct deploy *d, struct deploy_report *repor
         report->verified = true;
         return true;
     }
-    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_changelog_history_verify), 1, params))
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql_deploy_history_verify), 1, params))
         return false;
     for (size_t i = 0; i < report->steps.n; i++) {
         const struct deploy_step *step = &report->steps.at[i];

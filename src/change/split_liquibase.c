@@ -266,7 +266,7 @@ void split_liquibase_start(struct splitter *s)
         case 's': str_add(&re, "[[:space:]]"); break;
         case 'd': str_add(&re, "[0-9]"); break;
         case 'w': str_add(&re, "[A-Za-z0-9_]"); break;
-        default: str_addf(&re, word_char(*d) ? "%c" : "\\%c", *d);
+        default: str_addf(&re, text_word_char(*d) ? "%c" : "\\%c", *d);
         }
     }
     str_add(&re, ")$");

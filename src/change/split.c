@@ -1,4 +1,4 @@
-/* split.c - statements out of a text: the frame around both ways of splitting; see changelog.h. */
+/* split.c - statements out of a text: the frame around both ways of splitting; see split.h. */
 #include <string.h>
 
 #include "split_internal.h"

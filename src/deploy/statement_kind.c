@@ -1,14 +1,13 @@
 /* statement_kind.c - the few things that must be known of a statement before it is sent, read off its first words. */
 #include <string.h>
 
-#include "changelog_internal.h"
 #include "deploy_internal.h"
 
 /* The next word, comments and blanks skipped; "" at a symbol or the end. */
 static size_t word(const char **p)
 {
     for (;;) {
-        *p = skip_blanks(*p);
+        *p = text_skip_blanks(*p);
         if ((*p)[0] == '-' && (*p)[1] == '-') {
             *p += strcspn(*p, "\n");
         } else if ((*p)[0] == '/' && (*p)[1] == '*') {

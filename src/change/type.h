@@ -1,0 +1,98 @@
+/* type.h - the table of change types, and what their generators share.
+ *
+ * One row per type in types.c. A row's fields are what a changelog may say; from them come validation, the DESCRIPTION column and the
+ * serialised text of the checksum (reference: Liquibase's StringChangeLogSerializer). A generator reads the fields from the change's node.
+ */
+#ifndef DBSTEP_CHANGE_TYPE_H
+#define DBSTEP_CHANGE_TYPE_H
+
+#include "dbstep/change.h"
+
+enum field_kind {
+    FIELD_TEXT,
+    FIELD_BOOLEAN,
+    FIELD_INTEGER, /* of any size */
+    FIELD_COLUMNS, /* <column>…, or YAML's columns: [column: …]; serialised as a list of objects under the field's name */
+    FIELD_WHERE,       /* <where>, or a field of that name */
+    FIELD_PARAMS,      /* <whereParams><param …/></whereParams> */
+    FIELD_CONSTRAINTS, /* nested in a column: an object without a name of its own */
+    FIELD_BODY,        /* the element's own text: sql, createView, createProcedure */
+};
+
+enum {
+    FIELD_REQUIRED = 1,
+    FIELD_NOT_IN_SUM = 2,    /* of either version */
+    FIELD_NOT_IN_SUM_V9 = 4, /* only version 8 has it */
+    FIELD_IGNORED = 8,       /* said by other databases' changelogs; neither in the SQL nor an error */
+};
+
+struct change_field {
+    const char *name;
+    enum field_kind kind;
+    unsigned flags;
+    const char *sum_name; /* as the serialised text calls it; NULL: as it is */
+};
+
+struct change_type {
+    const char *name;
+    const struct change_field *fields;
+    size_t n_fields;
+    /* What the fields alone do not say: files that are named, SQL text, rules between fields. May be NULL. */
+    bool (*load)(struct ctx *cx, const struct change_files *files, struct change *c);
+    /* NULL: the type has SQL text (c->sql), or cannot be run and `refused` says why. */
+    bool (*generate)(struct ctx *cx, const struct change_env *env, const struct change *c, struct str_list *out);
+    bool (*invert)(struct ctx *cx, const struct change_env *env, const struct change *c,
+                   struct str_list *out); /* NULL: none */
+    /* Own texts for the sums in place of the serialised fields; fills sum_text_v8 and sum_text_v9. NULL: the fields. */
+    bool (*sum)(struct ctx *cx, struct change *c);
+    bool asks; /* see change_asks() */
+    const char
+        *refused; /* "needs Liquibase Pro", "runs Java code" …: known, and named as an error before anything runs */
+};
+
+const struct change_type *change_type_find(const char *name); /* NULL: unknown */
+
+/* ---- fields of a node ---- */
+
+const char *field(const struct node *n,
+                  const char *name); /* NULL: not there, or "" where Liquibase takes that for NULL */
+bool field_bool(const struct node *n, const char *name, bool otherwise);
+bool field_set(const struct node *n, const char *name); /* is it there at all? */
+/* Calls fn for each column object, however the notation nests it: <column> children, or columns: [column: …, …]. */
+typedef bool (*column_fn)(struct ctx *cx, void *user, const struct node *column);
+bool each_column(struct ctx *cx, const struct change *c, const char *item /* "column" */, column_fn fn, void *user);
+const struct node *column_constraints(const struct node *column); /* NULL: none */
+
+/* An error about a change, at its place. Returns false. */
+bool change_fault(struct ctx *cx, const struct change *c, const struct node *at, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* ---- serialised text (serialise.c) ---- */
+
+/* "createTable:[…]" of the fields, for a version. */
+char *change_serialise(struct arena *a, const struct change *c, int version);
+/* "9:" + hash of a text / of bytes without blanks, for types with sums of their own. */
+void sum_of_text(const char *text, int version, char out[CHECKSUM_MAX]);
+void sum_of_squeezed(const char *text, size_t len, char out[CHECKSUM_MAX]);
+
+/* ---- names, types and values in SQL (sql_names.c, sql_types.c, sql_values.c) ---- */
+
+/* A name as the strategy quotes it; with a schema "schema.name". catalog is ignored, as PostgreSQL has none. */
+const char *sql_name(struct arena *a, const struct change_env *env, const char *name);
+const char *sql_table(struct arena *a, const struct change_env *env, const char *schema, const char *name);
+/* "a, b" of a comma list of columns. */
+const char *sql_columns(struct arena *a, const struct change_env *env, const char *list);
+/* PostgreSQL's name of a column type as a changelog writes it: varchar2(10) -> VARCHAR(10), datetime -> TIMESTAMP WITHOUT TIME ZONE. */
+const char *sql_type(struct arena *a, const struct change_env *env, const char *type, bool auto_increment);
+const char *sql_text_literal(struct arena *a, const char *text);
+/* The value that a column object gives (value, valueNumeric, valueBoolean, valueDate, valueComputed, …); NULL: it gives none. */
+const char *sql_column_value(struct ctx *cx, const struct change *c, const struct change_env *env,
+                             const struct node *column);
+
+/* ---- rows of the table, by file ---- */
+extern const struct change_type types_table[], types_column[], types_constraint[], types_index[], types_view[],
+    types_sequence[], types_data[], types_other[];
+extern const size_t n_types_table, n_types_column, n_types_constraint, n_types_index, n_types_view, n_types_sequence,
+    n_types_data, n_types_other;
+
+#endif
