@@ -53,6 +53,8 @@ STATIC_LIBS += -lm
 SHARED_LIBS := -lpq
 SHARED_LIBS += -lcrypto
 SHARED_LIBS += -lm
+# not exported by the shared libpq: Unicode normal forms
+SHARED_LIBS += build/dep/pgcommon/libpgcommon_shlib.a
 
 # ---------------------------------------------------------------------------------------------------- flags
 
@@ -104,7 +106,7 @@ build/dbstep.debug: $(RELEASE) build/release/sources build/release/link build/de
 
 debug: build/debug/dbstep ## build build/debug/dbstep: shared libraries, ASan and UBSan
 DEBUG := $(call objects,debug,$(SRCS))
-build/debug/dbstep: $(DEBUG) build/debug/sources build/debug/link $(PG_QUERY)
+build/debug/dbstep: $(DEBUG) build/debug/sources build/debug/link $(PG_QUERY) build/dep/pgcommon/libpgcommon_shlib.a
 	@echo "  LINK   $@"; $(CC) $(CFLAGS_debug) -pthread $(DEBUG) $(PG_QUERY) $(SHARED_LIBS) -o $@
 
 # One set of rules per flavour. `flags`, `link` and `sources` hold what was used last time: a changed flag recompiles,
@@ -232,7 +234,8 @@ test-unit: $(UNITS) | deps-test ## unit tests, with ASan and UBSan
 test-integration: build/dbstep | deps-test ## integration tests, on real servers; ARGS goes to pytest
 	@ci/test.sh integration -- $(ARGS)
 
-build/debug/libdbstep.a: $(filter-out build/debug/src/main.o,$(DEBUG)) $(PG_QUERY) build/debug/sources
+build/debug/libdbstep.a: $(filter-out build/debug/src/main.o,$(DEBUG)) $(PG_QUERY) build/debug/sources \
+  build/dep/pgcommon/libpgcommon_shlib.a
 	@rm -f $@; ar rcsT $@ $(filter %.o,$^)
 $(TESTS_C:%.c=build/debug/%.o): | deps-test
 # a test may ask for linker options, say to wrap a foreign function, in a line `// link: -Wl,--wrap=PQexec`
@@ -245,7 +248,7 @@ FUZZ := $(call objects,fuzz,$(filter-out src/main.c,$(SRCS)))
 fuzz: $(FUZZERS:tests/fuzz/%.c=build/fuzz/%) ## every fuzz target for FUZZ_SECONDS (60), two at a time
 	@ci/fuzz.sh $(FUZZ_SECONDS) $^
 $(FUZZ) $(FUZZERS:%.c=build/fuzz/%.o): | deps-fuzz
-build/fuzz/libdbstep.a: $(FUZZ) $(PG_QUERY) build/fuzz/sources
+build/fuzz/libdbstep.a: $(FUZZ) $(PG_QUERY) build/fuzz/sources build/dep/pgcommon/libpgcommon_shlib.a
 	@rm -f $@; ar rcsT $@ $(filter %.o,$^)
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libdbstep.a build/fuzz/link
 	@echo "  LINK   $@"

@@ -1,7 +1,8 @@
 /* type.h - the table of change types, and what their generators share.
  *
- * One row per type in types.c. A row's fields are what a changelog may say; from them come validation, the DESCRIPTION column and the
- * serialised text of the checksum (reference: Liquibase's StringChangeLogSerializer). A generator reads the fields from the change's node.
+ * One row per type, in types_*.c. A row's fields are what a changelog may say; from them come validation, the DESCRIPTION column and
+ * the serialised text of the checksum. A generator reads the fields from the change's node, whose scalars change_load() has made what
+ * Java makes of them: YAML's 1.50 is "1.5", its `yes` is "true".
  */
 #ifndef DBSTEP_CHANGE_TYPE_H
 #define DBSTEP_CHANGE_TYPE_H
@@ -13,10 +14,9 @@ enum field_kind {
     FIELD_BOOLEAN,
     FIELD_INTEGER, /* of any size */
     FIELD_COLUMNS, /* <column>…, or YAML's columns: [column: …]; serialised as a list of objects under the field's name */
-    FIELD_WHERE,       /* <where>, or a field of that name */
-    FIELD_PARAMS,      /* <whereParams><param …/></whereParams> */
+    FIELD_PARAMS,      /* <whereParams><param …/></whereParams>, and YAML's whereParams: [param: …]; likewise */
     FIELD_CONSTRAINTS, /* nested in a column: an object without a name of its own */
-    FIELD_BODY,        /* the element's own text: sql, createView, createProcedure */
+    FIELD_BODY, /* the element's own text in XML, a field of this name in YAML: sql, createView, createProcedure */
 };
 
 enum {
@@ -54,14 +54,29 @@ const struct change_type *change_type_find(const char *name); /* NULL: unknown *
 
 /* ---- fields of a node ---- */
 
-const char *field(const struct node *n,
-                  const char *name); /* NULL: not there, or "" where Liquibase takes that for NULL */
+const char *field(const struct node *n, const char *name); /* NULL: not there, or nothing in it */
 bool field_bool(const struct node *n, const char *name, bool otherwise);
 bool field_set(const struct node *n, const char *name); /* is it there at all? */
-/* Calls fn for each column object, however the notation nests it: <column> children, or columns: [column: …, …]. */
-typedef bool (*column_fn)(struct ctx *cx, void *user, const struct node *column);
-bool each_column(struct ctx *cx, const struct change *c, const char *item /* "column" */, column_fn fn, void *user);
-const struct node *column_constraints(const struct node *column); /* NULL: none */
+/* The text of a FIELD_BODY, as written; NULL: none. */
+const char *field_body(const struct node *n, const char *name);
+
+/* Objects of a list, in order, however the notation nests it. */
+struct node_list {
+    const struct node **at;
+    size_t n, cap;
+};
+struct node_list columns_of(struct arena *a, const struct node *change); /* <column>…; columns: [column: …] */
+struct node_list params_of(struct arena *a, const struct node *change);  /* whereParams */
+/* <constraints> of a column; NULL: none. */
+const struct node *column_constraints(const struct node *column);
+/* "a , b" -> a, b */
+struct str_list name_list(struct arena *a, const char *list);
+/* The tree with its scalars as Java prints them; itself when they are already. */
+const struct node *node_canonical(struct arena *a, const struct node *n);
+
+/* What a column object, and its constraints, may say. */
+extern const struct change_field column_fields[], constraint_fields[];
+extern const size_t n_column_fields, n_constraint_fields;
 
 /* An error about a change, at its place. Returns false. */
 bool change_fault(struct ctx *cx, const struct change *c, const struct node *at, const char *format, ...)
@@ -69,8 +84,8 @@ bool change_fault(struct ctx *cx, const struct change *c, const struct node *at,
 
 /* ---- serialised text (serialise.c) ---- */
 
-/* "createTable:[…]" of the fields, for a version. */
-char *change_serialise(struct arena *a, const struct change *c, int version);
+/* "createTable:[…]" of the fields, for a version, in Unicode normal form C. */
+const char *change_serialise(struct arena *a, const struct change *c, int version);
 /* "9:" + hash of a text / of bytes without blanks, for types with sums of their own. */
 void sum_of_text(const char *text, int version, char out[CHECKSUM_MAX]);
 void sum_of_squeezed(const char *text, size_t len, char out[CHECKSUM_MAX]);
