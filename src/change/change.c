@@ -49,6 +49,17 @@ bool change_fault(struct ctx *cx, const struct change *c, const struct node *at,
     return false;
 }
 
+void add_statement(struct arena *a, struct str_list *out, const char *format, ...)
+{
+    struct str s = str_new(a);
+    va_list ap;
+
+    va_start(ap, format);
+    str_vaddf(&s, format, ap);
+    va_end(ap);
+    *VEC_PUSH(a, out) = s.s;
+}
+
 /* ---- fields ---- */
 
 struct nearest {
@@ -107,6 +118,8 @@ static bool check_field(struct ctx *cx, const struct change *c, const struct nod
     case FIELD_PARAMS:
     case FIELD_CONSTRAINTS: return true;
     case FIELD_TEXT:
+    case FIELD_NUMBER:
+    case FIELD_DATE:
     case FIELD_BODY:
     default:
         if (n->first)
@@ -165,6 +178,8 @@ static bool has_field(struct arena *a, const struct node *n, const struct change
     case FIELD_TEXT:
     case FIELD_BOOLEAN:
     case FIELD_INTEGER:
+    case FIELD_NUMBER:
+    case FIELD_DATE:
     default: return field_set(n, f->name);
     }
 }
@@ -244,7 +259,7 @@ bool change_load(struct ctx *cx, const struct node *node, const struct change_fi
 {
     struct change c = {.name = node->name,
                        .type = change_type_find(node->name),
-                       .node = node_canonical(cx->arena, node),
+                       .node = node,
                        .file = files->file,
                        .line = node->line,
                        .column = node->column};

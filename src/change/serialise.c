@@ -61,6 +61,24 @@ static const char *list_text(struct arena *a, const char *name, const struct nod
     return s.s;
 }
 
+/* "010" -> "10" */
+const char *sql_integer(struct arena *a, const char *text)
+{
+    bool negative = *text == '-';
+
+    text += strspn(text, "-+");
+    while (text[0] == '0' && text[1])
+        text++;
+    return negative ? arena_printf(a, "-%s", text) : text;
+}
+
+static const char *value_line(struct arena *a, const char *name, const char *computed, struct sql_value v)
+{
+    if (v.kind == VALUE_NONE)
+        return NULL;
+    return arena_printf(a, "%s=\"%s\"", v.kind == VALUE_COMPUTED ? computed : name, v.text);
+}
+
 /* One field's line without its indentation; NULL: there is none. */
 static const char *line_of(struct arena *a, const struct node *n, const struct change_field *f, unsigned left_out,
                            int depth)
@@ -77,9 +95,18 @@ static const char *line_of(struct arena *a, const struct node *n, const struct c
         return constraints ? object(a, constraints, constraint_fields, n_constraint_fields, left_out, depth + 1) : NULL;
     case FIELD_BODY: text = field_body(n, f->name); break;
     case FIELD_BOOLEAN: text = field_set(n, f->name) ? field_bool(n, f->name, false) ? "true" : "false" : NULL; break;
-    case FIELD_TEXT:
+    case FIELD_NUMBER:
+        text = node_text(n, f->name);
+        return text ? value_line(a, f->name, f->sum_name, value_number(a, text)) : NULL;
+    case FIELD_DATE:
+        text = node_text(n, f->name);
+        return text ? value_line(a, f->name, f->sum_name, value_date(a, text)) : NULL;
     case FIELD_INTEGER:
-    default: text = field(n, f->name);
+        text = field(n, f->name);
+        text = text ? sql_integer(a, text) : NULL;
+        break;
+    case FIELD_TEXT:
+    default: text = node_text(n, f->name);
     }
     return text ? arena_printf(a, "%s=\"%s\"", name, text) : NULL;
 }
@@ -95,10 +122,13 @@ static const char *object(struct arena *a, const struct node *n, const struct ch
         if (line)
             *VEC_PUSH(a, &lines) = line;
     }
-    if (!lines.n)
-        return "[]";
-    qsort(lines.at, lines.n, sizeof *lines.at, utf16_order);
     str_addc(&s, '[');
+    if (!lines.n) {
+        add_pad(&s, depth - 1);
+        str_addc(&s, ']');
+        return s.s;
+    }
+    qsort(lines.at, lines.n, sizeof *lines.at, utf16_order);
     for (size_t i = 0; i < lines.n; i++) {
         if (i && text_equal(lines.at[i], lines.at[i - 1]))
             continue;
