@@ -1,7 +1,7 @@
-/* source_map.c - where a byte of a text came from; see change.h. */
-#include "dbstep/change.h"
+/* node_map.c - where a byte of a text came from; see node.h. */
+#include "dbstep/node.h"
 
-void source_locate(const struct source_map *map, const char *sql, size_t offset, int *line, int *column)
+void source_locate(const struct source_map *map, const char *text, size_t offset, int *line, int *column)
 {
     size_t lo = 0, hi = map->places.n;
     *line = *column = 0;
@@ -20,9 +20,20 @@ void source_locate(const struct source_map *map, const char *sql, size_t offset,
     if (p->fixed)
         return;
     for (size_t i = p->offset; i < offset; i++) {
-        if (sql[i] == '\n')
+        if (text[i] == '\n')
             ++*line, *column = 1;
-        else if (((unsigned char)sql[i] & 0xC0) != 0x80)
+        else if (((unsigned char)text[i] & 0xC0) != 0x80)
             ++*column;
     }
+}
+
+struct source_map node_map(struct arena *a, const struct node *n)
+{
+    struct source_map map = {0};
+
+    for (size_t i = 0; n->map && i < n->map->places.n; i++)
+        *VEC_PUSH(a, &map.places) = n->map->places.at[i];
+    if (!map.places.n)
+        *VEC_PUSH(a, &map.places) = (struct text_place){.line = n->text_line, .column = n->text_column};
+    return map;
 }
