@@ -244,7 +244,7 @@ static void yaml_places(void **state)
     (void)state;
     struct arena a = {0};
     struct ctx cx = {.arena = &a};
-    struct node *n;
+    struct node *n, *block_root;
     int line, column;
     assert_true(read_yaml(&cx, "x:\n- é: |2\n      one\n\n     two three\n- 'q': 'v'\n", &n));
     const struct node *item = n->first->first, *block = item->first, *quoted = item->next->first;
@@ -259,6 +259,8 @@ static void yaml_places(void **state)
     assert_int_equal(line, 5);
     assert_int_equal(column, 10);
     assert_int_equal(quoted->text_line, 6);
+    assert_true(read_yaml(&cx, "\n\nx: |\n  y\n", &block_root));
+    assert_int_equal(block_root->first->text_line, 4);
     assert_int_equal(quoted->text_column, 9);
     arena_free(&a);
 }
