@@ -6,7 +6,7 @@ const struct change_field column_fields[] = {
     BOOLEAN_FIELD("computed"),
     BOOLEAN_FIELD("descending"),
     TEXT_FIELD("type"),
-    TEXT_FIELD("value"),
+    FIELD("value", BODY, 0),
     {"valueNumeric", FIELD_NUMBER, 0, "valueComputed"},
     BOOLEAN_FIELD("valueBoolean"),
     {"valueDate", FIELD_DATE, 0, "valueComputed"},
