@@ -57,7 +57,8 @@ struct change_type {
     /* NULL: the type has SQL text (c->sql), or cannot be run and `refused` says why. */
     bool (*generate)(struct ctx *cx, const struct change_env *env, const struct change *c, struct str_list *out);
     bool (*invert)(struct ctx *cx, const struct change_env *env, const struct change *c,
-                   struct str_list *out); /* NULL: none */
+                   struct str_list *out);       /* NULL: none */
+    bool (*can_invert)(const struct change *c); /* NULL: if there is an inverse, always */
     /* Own texts for the sums in place of the serialised fields; fills sum_text_v8 and sum_text_v9. NULL: the fields. */
     bool (*sum)(struct ctx *cx, struct change *c);
     bool asks; /* see change_asks() */
