@@ -25,6 +25,7 @@ enum {
     FIELD_REQUIRED = 1,
     FIELD_NOT_IN_SUM = 2,    /* of either version */
     FIELD_NOT_IN_SUM_V9 = 4, /* only version 8 has it */
+    FIELD_OF_INDEX = 16,     /* of createIndex's columns: these are its; of a column: not in the sum of an index */
     FIELD_IGNORED = 8,       /* said by other databases' changelogs; neither in the SQL nor an error */
 };
 

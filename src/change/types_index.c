@@ -6,7 +6,7 @@
 static const struct change_field create_index[] = {
     TABLE_FIELDS,
     TEXT_FIELD("indexName"),
-    FIELD("columns", COLUMNS, FIELD_REQUIRED),
+    FIELD("columns", COLUMNS, FIELD_REQUIRED | FIELD_OF_INDEX),
     BOOLEAN_FIELD("unique"),
     BOOLEAN_FIELD("clustered"),
     TEXT_FIELD("tablespace"),
