@@ -21,7 +21,7 @@ static inline struct node *tree_element(struct arena *a, const char *start, cons
     n->line = 1;
     n->column = (int)(*p - start);
     n->name = tree_word(a, p, " />");
-    while (**p == ' ') {
+    while (**p == ' ' && (*p)[1] != '/') {
         struct node *attribute = ARENA_NEW(a, struct node);
         ++*p;
         *attribute = (struct node){.attribute = true, .line = 1, .column = (int)(*p - start) + 1};
@@ -32,8 +32,8 @@ static inline struct node *tree_element(struct arena *a, const char *start, cons
         *tail = attribute;
         tail = &attribute->next;
     }
-    if (**p == '/') {
-        *p += 2;
+    if (**p == '/' || **p == ' ') {
+        *p = strchr(*p, '>') + 1;
         return n;
     }
     ++*p;
