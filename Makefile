@@ -46,12 +46,16 @@ objects = $(2:%.c=build/$(1)/%.o) build/$(1)/gen/sql.o build/$(1)/cJSON.o
 # archive refers to something without an archive gets the missing symbols answered in src/static/absent.c.
 STATIC_LIBS := -lpq -lpgcommon_shlib -lpgport_shlib
 STATIC_LIBS += -lssl -lcrypto
+STATIC_LIBS += -lexpat
+STATIC_LIBS += -lyaml
 STATIC_LIBS += -lzstd
 STATIC_LIBS += -lz
 STATIC_LIBS += -lm
 
 SHARED_LIBS := -lpq
 SHARED_LIBS += -lcrypto
+SHARED_LIBS += -lexpat
+SHARED_LIBS += -lyaml
 SHARED_LIBS += -lm
 # not exported by the shared libpq: Unicode normal forms
 SHARED_LIBS += build/dep/pgcommon/libpgcommon_shlib.a
