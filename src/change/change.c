@@ -87,9 +87,11 @@ static bool unknown_field(struct ctx *cx, const struct change *c, const struct n
     return false;
 }
 
+/* XML's schema allows 0 and 1; both are false to Liquibase. */
 static bool is_boolean(const char *text)
 {
-    return text_equal_nocase(text, "true") || text_equal_nocase(text, "false");
+    return text_equal_nocase(text, "true") || text_equal_nocase(text, "false") || text_equal(text, "0") ||
+           text_equal(text, "1");
 }
 
 static bool is_integer(const char *text)
@@ -219,7 +221,7 @@ static const char *describe(struct arena *a, const struct change *c)
 
     for (size_t i = 0; i < c->type->n_fields; i++) {
         const struct change_field *f = &c->type->fields[i];
-        const char *value = f->flags & FIELD_IGNORED || !described(f) ? NULL : field(c->node, f->name);
+        const char *value = f->flags & FIELD_IGNORED || !described(f) ? NULL : node_text(c->node, f->name);
         if (value)
             *VEC_PUSH(a, &parts) = arena_printf(a, "%s=%s", f->name, value);
     }
@@ -293,7 +295,7 @@ bool change_statements(struct ctx *cx, const struct change_env *env, const struc
 bool change_inverse(struct ctx *cx, const struct change_env *env, const struct change *c, struct str_list *out,
                     bool *possible)
 {
-    *possible = c->type && c->type->invert;
+    *possible = c->type && c->type->invert && (!c->type->can_invert || c->type->can_invert(c));
     return !*possible || c->type->invert(cx, env, c, out);
 }
 
