@@ -85,19 +85,6 @@ static bool flag(struct parser *p, const char *name, bool otherwise)
     return v ? text_equal_nocase(v, "true") : otherwise;
 }
 
-static void split_commas(struct arena *a, const char *text, bool lower, struct str_list *out)
-{
-    for (const char *s = text; *s;) {
-        size_t n = strcspn(s, ",");
-        const char *item = text_trim(a, arena_strndup(a, s, n));
-        if (*item)
-            *VEC_PUSH(a, out) = lower ? text_lower(a, item) : item;
-        s += n;
-        if (*s)
-            s++;
-    }
-}
-
 /* ---- the end of a changeset: its SQL and rollback are complete ---- */
 
 static bool read_rollback(struct parser *p, struct changeset *cs)
@@ -192,9 +179,7 @@ static bool finish(struct parser *p, bool last)
     p->line = arena_strdup(a, p->header);
     c->split = flag(p, "splitStatements", true);
     c->strip_comments = flag(p, "stripComments", true);
-    c->end_delimiter = attribute(a, p->line, "endDelimiter", ATTR_TOKEN, true);
-    if (c->end_delimiter && !*c->end_delimiter)
-        c->end_delimiter = NULL;
+    c->end_delimiter = attribute(a, p->line, "endDelimiter", ATTR_TOKEN, true); /* "": never split */
     p->rollback_split = flag(p, "rollbackSplitStatements", true);
     p->rollback_delimiter = attribute(a, p->line, "rollbackEndDelimiter", ATTR_TOKEN, true);
     p->line = saved;
@@ -250,6 +235,8 @@ static bool open_changeset(struct parser *p, const char *rest)
     const char *context = attribute(a, p->line, "contextFilter", ATTR_QUOTED, false);
     if (!context)
         context = attribute(a, p->line, "context", ATTR_QUOTED, false);
+    if (context && !expanded(p, &context))
+        return false;
     if (context && *text_skip_blanks(context)) {
         const char *fault = expression_fault(context);
         if (fault) {
@@ -259,15 +246,20 @@ static bool open_changeset(struct parser *p, const char *rest)
         *VEC_PUSH(a, &cs.contexts) = context;
     }
     const char *labels = attribute(a, p->line, "labels", ATTR_QUOTED, false);
+    if (labels && !expanded(p, &labels))
+        return false;
     if (labels)
         split_commas(a, labels, true, &cs.labels);
     const char *dbms = attribute(a, p->line, "dbms", ATTR_DBMS, false);
     if (dbms)
         split_commas(a, text_replace(a, dbms, "\"", ""), true, &cs.dbms);
     const char *logical = attribute(a, p->line, "logicalFilePath", ATTR_TOKEN, false);
-    cs.path = changelog_path_normalise(a, logical && *logical ? logical
-                                          : p->logical_path   ? p->logical_path
-                                                              : p->log->path);
+    if (logical && !expanded(p, &logical))
+        return false;
+    bool own = logical && *logical; /* as it is written, while that of the file is normalised */
+    logical = own ? logical : p->logical_path;
+    cs.path = logical ? changelog_path_normalise(a, logical) : p->log->path;
+    cs.filename = own ? path_stored(a, logical) : cs.path;
 
     p->set = VEC_PUSH(a, &p->log->sets);
     *p->set = cs;
@@ -296,9 +288,9 @@ static bool define_property(struct parser *p)
         split_commas(a, labels, true, &label_list);
     if (dbms)
         split_commas(a, text_replace(a, dbms, "\"", ""), true, &dbms_list);
-    if (context_matches(context, p->source->contexts) && labels_match(&label_list, p->source->labels) &&
-        dbms_matches(&dbms_list))
-        properties_define(p->cx, p->props, name, value);
+    const char *global = attribute(a, p->line, "global", ATTR_WORD, false);
+    if (property_applies(p->source, context, &label_list, &dbms_list))
+        properties_define(p->cx, p->props, name, value, !global || text_equal_nocase(global, "true"));
     return true;
 }
 
@@ -337,7 +329,7 @@ static bool read_preconditions(struct parser *p)
 }
 
 /* "[expectedResult:]X SQL", X a word, '…' or "…". */
-static bool read_sql_check(struct parser *p, const char *text, struct precondition *pre)
+static bool read_sql_check(struct parser *p, const char *text, int column, struct precondition *pre)
 {
     struct arena *a = p->cx->arena;
     const char *v = text_starts_nocase(text, "expectedResult:") ? text + strlen("expectedResult:") : text;
@@ -351,12 +343,12 @@ static bool read_sql_check(struct parser *p, const char *text, struct preconditi
             n++;
     }
     if (!n || v[n] != ' ' || !*text_skip_blanks(v + n))
-        return bad(p, column_of(p, text), "malformed sql-check",
+        return bad(p, column, "malformed sql-check",
                    "--precondition-sql-check expectedResult:0 SELECT count(*) FROM t");
     bool quoted = *v == '\'' || *v == '"';
     pre->expected = arena_strndup(a, quoted ? v + 1 : v, quoted ? n - 2 : n);
     pre->sql = text_trim(a, v + n);
-    return expanded(p, &pre->sql) && expanded(p, &pre->expected);
+    return true;
 }
 
 static const char *name_attribute(struct arena *a, const char *text, const char *name)
@@ -374,7 +366,8 @@ static bool read_precondition(struct parser *p, const char *rest)
     struct precondition pre = {.line = p->line_no};
     if (text_equal_nocase(kind, "sql-check")) {
         pre.kind = PRE_SQL_CHECK;
-        if (!read_sql_check(p, text, &pre))
+        int column = column_of(p, text);
+        if (!expanded(p, &text) || !read_sql_check(p, text, column, &pre))
             return false;
     } else if (text_equal_nocase(kind, "table-exists") || text_equal_nocase(kind, "view-exists")) {
         bool table = (kind[0] | 0x20) == 't';
@@ -577,6 +570,7 @@ bool formatted_sql_parse(struct ctx *cx, const struct changelog_source *source, 
                          size_t len, struct changelog *log)
 {
     struct parser p = {.cx = cx, .source = source, .props = props, .log = log, .text = text, .len = len};
+    p.logical_path = log->logical;
 
     while (next_line(&p) && !*text_skip_blanks(p.line))
         ;
@@ -605,7 +599,8 @@ void raw_sql_parse(struct ctx *cx, struct properties *props, char *text, size_t 
 
     struct changeset cs = {.id = "raw",
                            .author = "includeAll",
-                           .path = log->path,
+                           .path = log->logical ? changelog_path_normalise(cx->arena, log->logical) : log->path,
+                           .filename = log->logical ? path_stored(cx->arena, log->logical) : log->path,
                            .file = log->file,
                            .line = line,
                            .comments = "",

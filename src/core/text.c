@@ -21,7 +21,7 @@ bool text_empty(const char *s)
 
 bool text_equal(const char *a, const char *b)
 {
-    return strcmp(a, b) == 0;
+    return *a == *b && strcmp(a, b) == 0; /* names mostly differ in their first letter */
 }
 
 bool text_equal_nocase(const char *a, const char *b)
@@ -155,6 +155,22 @@ unsigned text_distance(const char *a, const char *b)
         }
     }
     return row[m];
+}
+
+const char *text_nearest(const char *name, const char *const *names, size_t n)
+{
+    const char *best = NULL;
+    unsigned least = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned d = text_distance(name, names[i]);
+        if (!best || d < least) {
+            best = names[i];
+            least = d;
+        }
+    }
+    /* A third of the letters wrong is no longer a slip. */
+    return best && least <= 1 + strlen(name) / 4 && least < strlen(best) ? best : NULL;
 }
 
 char *text_plural(struct arena *a, long long n, const char *word)
