@@ -97,17 +97,17 @@ static const char *line_of(struct arena *a, const struct node *n, const struct c
     case FIELD_BODY: text = field_body(n, f->name); break;
     case FIELD_BOOLEAN: text = field_set(n, f->name) ? field_bool(n, f->name, false) ? "true" : "false" : NULL; break;
     case FIELD_NUMBER:
-        text = node_text(n, f->name);
+        text = field_text(n, f->name);
         return text ? value_line(a, f->name, f->sum_name, value_number(a, text)) : NULL;
     case FIELD_DATE:
-        text = node_text(n, f->name);
+        text = field_text(n, f->name);
         return text ? value_line(a, f->name, f->sum_name, value_date(a, text)) : NULL;
     case FIELD_INTEGER:
         text = field(n, f->name);
         text = text ? sql_integer(a, text) : NULL;
         break;
     case FIELD_TEXT:
-    default: text = node_text(n, f->name);
+    default: text = field_text(n, f->name);
     }
     return text ? arena_printf(a, "%s=\"%s\"", name, text) : NULL;
 }

@@ -253,14 +253,14 @@ static const char *parsed_number(struct arena *a, const char *text)
     const char *number = arena_strndup(a, text, (size_t)(p - text) + whole + part + exponent);
     double value = strtod(number, NULL);
     if (floor(value) == value && fabs(value) < 9.2e18)
-        return arena_printf(a, "%.0f", value == 0.0 ? 0.0 : value);
+        return arena_printf(a, "%.0f", value);
     return java_double(a, number);
 }
 
 static const char *default_text(struct arena *a, const struct change_env *env, const struct change *c)
 {
     struct sql_value v = value_of(a, c->node, "defaultValue");
-    const char *number = node_text(c->node, "defaultValueNumeric");
+    const char *number = field_text(c->node, "defaultValueNumeric");
 
     if (v.kind == VALUE_TEXT)
         return text_equal_nocase(v.text, "null") ? "null" : sql_text_literal(a, v.text);
@@ -295,7 +295,7 @@ static bool load_add_default(struct ctx *cx, const struct change_files *files, s
 
     (void)files;
     for (size_t i = 0; i < COUNT(names); i++)
-        given += node_text(c->node, names[i]) != NULL;
+        given += field_text(c->node, names[i]) != NULL;
     if (given == 1)
         return true;
     return change_fault(cx, c, NULL,
