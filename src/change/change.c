@@ -105,7 +105,8 @@ static bool check_field(struct ctx *cx, const struct change *c, const struct nod
 
     switch (f->kind) {
     case FIELD_BOOLEAN:
-        if (text && n->attribute && !is_boolean(text)) /* in YAML anything else is false */
+        /* what else stands in YAML, or in valueBoolean, is false to Liquibase */
+        if (text && n->attribute && !is_boolean(text) && !text_equal(f->name, "valueBoolean"))
             return change_fault(cx, c, n, "%s must be true or false, not \"%s\"", f->name, text);
         break;
     case FIELD_INTEGER:
@@ -176,7 +177,7 @@ static bool has_field(struct arena *a, const struct node *n, const struct change
     switch (f->kind) {
     case FIELD_COLUMNS: return columns_of(a, n).n > 0;
     case FIELD_PARAMS: return params_of(a, n).n > 0;
-    case FIELD_BODY: return field_body(n, f->name) != NULL;
+    case FIELD_BODY: return !text_empty(field_body(n, f->name));
     case FIELD_CONSTRAINTS:
     case FIELD_TEXT:
     case FIELD_BOOLEAN:
@@ -273,6 +274,7 @@ bool change_load(struct ctx *cx, const struct node *node, const struct change_fi
     if (!check_change(cx, &c))
         return false;
     c.description = describe(cx->arena, &c);
+    c.files = memcpy(ARENA_NEW(cx->arena, struct change_files), files, sizeof *files);
     c.excluded_by_dbms =
         field_for(c.type->fields, c.type->n_fields, &(struct node){.name = "dbms"}) && excluded(cx->arena, c.node);
     if ((c.type->load && !c.type->load(cx, files, &c)) || (c.type->sum && !c.type->sum(cx, &c)))

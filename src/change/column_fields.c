@@ -6,7 +6,7 @@ const struct change_field column_fields[] = {
     BOOLEAN_FIELD("computed"),
     BOOLEAN_FIELD("descending"),
     FIELD("type", TEXT, FIELD_OF_INDEX),
-    FIELD("value", TEXT, FIELD_OF_INDEX),
+    FIELD("value", BODY, FIELD_OF_INDEX),
     {"valueNumeric", FIELD_NUMBER, 0, "valueComputed"},
     BOOLEAN_FIELD("valueBoolean"),
     {"valueDate", FIELD_DATE, 0, "valueComputed"},

@@ -140,6 +140,8 @@ struct sql_value value_of(struct arena *a, const struct node *column, const char
         if ((text = field_text(column, name)))
             return (struct sql_value){plain[i].kind, text};
     }
+    if (text_equal(prefix, "value") && !text_empty(column->text)) /* <column name="a">x</column> */
+        return (struct sql_value){VALUE_TEXT, column->text};
     return (struct sql_value){VALUE_NONE, NULL};
 }
 

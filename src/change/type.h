@@ -108,6 +108,8 @@ const char *change_serialise(struct arena *a, const struct change *c, int versio
 /* "9:" + hash of a text / of bytes without blanks, for types with sums of their own. */
 void sum_of_text(const char *s, int version, char out[CHECKSUM_MAX]);
 void sum_of_squeezed(const char *text, size_t len, char out[CHECKSUM_MAX]);
+/* Of SQL bytes with the change's delimiter and flags, which version 8 covers too. */
+void sum_of_sql(const struct change *c, const char *sql, size_t len, int version, char out[CHECKSUM_MAX]);
 
 /* ---- names, types and values in SQL (sql_names.c, sql_types.c, sql_values.c) ---- */
 

@@ -202,7 +202,7 @@ static bool load_part(struct loader *l, const struct node *n, bool has_comment, 
     if (text_equal(n->name, "validCheckSum") || text_equal(n->name, "validCheckSums"))
         return add_valid_sums(l, n, cs);
     if (text_equal(n->name, "modifySql"))
-        return visitors_load(l->cx, n, l->at->file, &cs->visitors);
+        return visitors_load(l->cx, n, l->at->file, l->source->contexts, l->source->labels, &cs->visitors);
     if (text_equal(n->name, "preConditions")) {
         cs->preconditions.file = l->at->file;
         return tree_preconditions(l, n, cs->quoting, &cs->preconditions);
