@@ -191,6 +191,7 @@ static bool has_field(struct arena *a, const struct node *n, const struct change
 static bool check_change(struct ctx *cx, const struct change *c)
 {
     const struct change_type *t = c->type;
+    struct arena_mark m = arena_mark(cx->arena);
     struct node_list columns = columns_of(cx->arena, c->node), params = params_of(cx->arena, c->node);
 
     if (!check_fields(cx, c, c->node, c->name, t->fields, t->n_fields) || !check_objects(cx, c, &columns, "column") ||
@@ -199,6 +200,7 @@ static bool check_change(struct ctx *cx, const struct change *c)
     for (size_t i = 0; i < t->n_fields; i++)
         if (t->fields[i].flags & FIELD_REQUIRED && !has_field(cx->arena, c->node, &t->fields[i]))
             return change_fault(cx, c, NULL, "%s is required", t->fields[i].name);
+    arena_reset(cx->arena, m);
     return true;
 }
 

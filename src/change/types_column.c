@@ -142,14 +142,20 @@ static bool invert_add_column(struct ctx *cx, const struct change_env *env, cons
 static bool load_add_column(struct ctx *cx, const struct change_files *files, struct change *c)
 {
     static const char *const places[] = {"afterColumn", "beforeColumn", "position"};
+    static const struct change_env offline = {.server_version = 150000};
     struct node_list columns = columns_of(cx->arena, c->node);
+    struct str_list unused = {0};
 
+    (void)files;
     for (size_t i = 0; i < columns.n; i++)
         for (size_t p = 0; p < COUNT(places); p++)
             if (field(columns.at[i], places[p]))
                 return change_fault(cx, c, node_child(columns.at[i], places[p]),
                                     "PostgreSQL adds columns at the end: %s is not possible", places[p]);
-    return ddl_check_columns(cx, c) && ddl_check_by_generating(cx, files, c);
+    for (size_t i = 0; i < columns.n; i++)
+        if (!add_reference(cx, &offline, c, columns.at[i], &unused))
+            return false;
+    return ddl_check_columns(cx, c);
 }
 
 /* ---- dropColumn, renameColumn, modifyDataType ---- */
