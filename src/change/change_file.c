@@ -82,7 +82,7 @@ bool body_load(struct ctx *cx, const struct change_files *files, struct change *
                const char *what)
 {
     char head_v8[CHECKSUM_MAX], head_v9[CHECKSUM_MAX], sum[CHECKSUM_MAX];
-    struct change_file f;
+    struct change_file f = {0};
     struct source_map map = {0};
 
     sum_of_text(change_serialise(cx->arena, c, CHECKSUM_V8), CHECKSUM_V8, head_v8);
@@ -126,7 +126,7 @@ static const char *bytes_literal(struct arena *a, const char *bytes, size_t len)
 bool large_value(struct ctx *cx, const struct change *c, const struct node *at, const char *path, const char *encoding,
                  bool binary, const char **literal)
 {
-    struct change_file f;
+    struct change_file f = {0};
 
     if (!read_bytes(cx, c->files, c, at, path, c->files ? c->files->changelog : NULL, &f))
         return false;

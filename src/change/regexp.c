@@ -151,7 +151,6 @@ static bool fall_back(struct matcher *m, size_t base, size_t *step, long *pos)
 {
     while (m->stack.n > base) {
         struct fallback *f = &m->stack.at[m->stack.n - 1];
-        const struct regexp_step *s = f->kind == PUT_BACK ? NULL : &m->re->steps[f->step];
         switch (f->kind) {
         case PUT_BACK: m->slots[f->step] = f->from; break;
         case TRY_STEP:
@@ -167,6 +166,7 @@ static bool fall_back(struct matcher *m, size_t base, size_t *step, long *pos)
             *pos = f->to;
             return true;
         case TRY_MORE: {
+            const struct regexp_step *s = &m->re->steps[f->step];
             long next = s->max == REGEXP_ENDLESS || f->taken < s->max ? one(m, s->set, f->from) : NEVER;
             if (next == NEVER)
                 break;

@@ -102,7 +102,7 @@ static bool one_character(struct ctx *cx, const struct change *c, const char *na
 
 bool load_data_load(struct ctx *cx, const struct change_files *files, struct change *c)
 {
-    struct change_file f;
+    struct change_file f = {0};
     char hex[HASH_HEX_MAX], unused;
     const char *table = field(c->node, "tableName");
 

@@ -53,7 +53,7 @@ static const struct change_field sql_file_fields[] = {
 /* The sum covers the file as it is, before anything is put in for ${}. */
 static bool load_sql_file(struct ctx *cx, const struct change_files *files, struct change *c)
 {
-    struct change_file f;
+    struct change_file f = {0};
     char sum[CHECKSUM_MAX];
 
     set_flags(c);
