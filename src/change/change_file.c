@@ -106,6 +106,32 @@ bool body_load(struct ctx *cx, const struct change_files *files, struct change *
     return true;
 }
 
+const char *sql_find_word(const char *sql, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *p = sql; *p;) {
+        if (text_starts(p, "--")) {
+            p += strcspn(p, "\r\n");
+        } else if (text_starts(p, "/*")) {
+            const char *close = strstr(p + 2, "*/");
+            p = close ? close + 2 : p + strlen(p);
+        } else if (*p == '\'' || *p == '"') {
+            const char *close = strchr(p + 1, *p);
+            p = close ? close + 1 : p + strlen(p);
+        } else if (text_word_char(*p)) {
+            const char *start = p;
+            while (text_word_char(*p))
+                p++;
+            if ((size_t)(p - start) == n && text_starts_nocase(start, word))
+                return start;
+        } else {
+            p++;
+        }
+    }
+    return NULL;
+}
+
 /* ---- large values ---- */
 
 static const char *bytes_literal(struct arena *a, const char *bytes, size_t len)
