@@ -266,6 +266,7 @@ bench: build/dbstep | deps-test ## measurements: tests/bench/run.sh
 	@tests/bench/run.sh
 bench-integrity: build/dbstep | deps-test ## integrity stages against bare queries and peers: tests/bench/integrity.py
 	@/usr/bin/python3 tests/bench/integrity.py $(ARGS)
+	@[ -n '$(ARGS)' ] || /usr/bin/python3 tests/bench/sketch.py $${ROWS:-10000000} 1MB 2500KB
 demo: build/dbstep | deps-demo ## the whole pipeline on a throw-away server; BREAK=what lets it fail
 	@BREAK='$(BREAK)' manifests/demo/run.sh
 

@@ -1,6 +1,6 @@
 /* baseline.c - the certificate of one database; see integrity.h. */
+#include "compare.h"
 #include "dbstep/log.h"
-#include "model.h"
 #include "watch.h"
 
 static void describe(struct ctx *cx, struct it_side *side, struct integrity_report *r)

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
+#include "compare.h"
 #include "sql.h"
 
 struct it_table *it_table_find(struct it_side *side, const char *schema, const char *name)

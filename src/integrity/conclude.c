@@ -1,5 +1,5 @@
 /* conclude.c - what a comparison came to: a line for each table, what is proven by it, how surely, and what is not covered. */
-#include "model.h"
+#include "compare.h"
 
 static const char *status_of(const struct it_pair *p)
 {

@@ -2,7 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "model.h"
+#include "compare.h"
 
 bool it_name_matches(const char *pattern, const char *schema, const char *name)
 {

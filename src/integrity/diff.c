@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compare.h"
 #include "dbstep/log.h"
-#include "model.h"
 #include "sql.h"
 #include "watch.h"
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compare.h"
 #include "dbstep/hash.h"
 #include "dbstep/log.h"
-#include "model.h"
 #include "watch.h"
 
 struct stream {

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
+#include "compare.h"
 
 enum {
     CHUNKS_LOOKED_INTO = 256,

@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "model.h"
+#include "compare.h"
 
 enum { KEYS_SHOWN = 3 };
 

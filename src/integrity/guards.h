@@ -2,7 +2,7 @@
 #ifndef DBSTEP_INTEGRITY_GUARDS_H
 #define DBSTEP_INTEGRITY_GUARDS_H
 
-#include "model.h"
+#include "compare.h"
 
 /* Objects by kind, name and table: there may be tens of thousands. */
 struct it_guard_index {

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compare.h"
 #include "dbstep/hash.h"
-#include "model.h"
 #include "sql.h"
 
 enum { BUCKETS = 1024, LISTED_AT_MOST = 20000, NAMED = 5 };

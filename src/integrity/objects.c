@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
+#include "compare.h"
 #include "sql.h"
 
 enum { AT_ONCE = 50, LOCK_TRIES = 3 };

@@ -1,6 +1,6 @@
 /* offline.c - two certificates compared without a database. Their chunks must be the same ranges or buckets, of the same hashes: that is checked per
  * table, and a table of which it does not hold is not compared. */
-#include "model.h"
+#include "compare.h"
 
 static bool same_geometry(const struct it_geometry *a, const struct it_geometry *b)
 {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
+#include "compare.h"
 
 static void not_compared(struct it_diff *d, struct it_table *t, const char *side)
 {

@@ -5,7 +5,7 @@
 #ifndef DBSTEP_INTEGRITY_PLAN_H
 #define DBSTEP_INTEGRITY_PLAN_H
 
-#include "model.h"
+#include "compare.h"
 
 struct it_slice_part {
     struct it_pair *pair;

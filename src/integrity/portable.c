@@ -10,8 +10,8 @@
  * The seed has a fixed length, so no two pairs of seed and value give the same bytes. */
 #include <string.h>
 
+#include "compare.h"
 #include "dbstep/log.h"
-#include "model.h"
 
 const char *it_digest_name(bool portable)
 {

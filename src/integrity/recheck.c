@@ -6,8 +6,8 @@
  * snapshots show what the old ones did, and one look is enough. */
 #include <stdlib.h>
 
+#include "compare.h"
 #include "dbstep/log.h"
-#include "model.h"
 #include "sql.h"
 #include "watch.h"
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
+#include "compare.h"
 
 enum { KEYS_AT_ONCE = 5000, SEEDS_AT_ONCE = 50000, TRIED_TOGETHER = 12 };
 

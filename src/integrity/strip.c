@@ -4,7 +4,7 @@
  * are extra; as many rows with other keys, so both. */
 #include <string.h>
 
-#include "model.h"
+#include "compare.h"
 
 char integrity_cell_sign(unsigned bits)
 {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model.h"
+#include "compare.h"
 
 enum { FETCHED = 2000, SHOWN = 80, LEAD = 20, MOST_COLUMNS = 20 };
 

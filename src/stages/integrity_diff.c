@@ -105,6 +105,28 @@ static bool transactions_possible(struct run *run, const struct config *c)
     return false;
 }
 
+/* What is given in vain would be believed to be in force. */
+static bool declared_in_vain(struct run *run, const struct config *c)
+{
+    const char *input = c->expected_changes.n         ? "expected_changes"
+                        : c->live_writes.n            ? "live_writes"
+                        : c->changelog.changelog_file ? "changelog_file"
+                                                      : NULL;
+
+    if (input && (c->plan || c->slice)) {
+        fail(run->cx, E_INPUT, "'%s' is the plan's to say, not a slice's", input);
+        err_hint(run->cx, "give it to integrity-plan");
+        return true;
+    }
+    if (c->current && c->changelog.changelog_file) {
+        fail(run->cx, E_INPUT,
+             "'changelog_file' is compared with the history of a database, and two certificates have none");
+        err_hint(run->cx, "declare the changes in 'expected_changes'");
+        return true;
+    }
+    return false;
+}
+
 static bool run_diff(struct run *run, const void *config)
 {
     const struct config *c = config;
@@ -119,12 +141,12 @@ static bool run_diff(struct run *run, const void *config)
     o.deployed_transactions = &c->deployed_transactions;
     o.recheck_ms = c->recheck;
     integrity_fill_naming(&c->naming, &o);
-    if (!transactions_possible(run, c))
+    if (!transactions_possible(run, c) || declared_in_vain(run, c))
         return false;
     if (c->plan || c->slice)
         return run_slice(run, c, &o);
     struct str_list derived = {0};
-    if (c->changelog.changelog_file && !c->current && (c->baseline || s)) {
+    if (c->changelog.changelog_file && (c->baseline || s)) {
         struct schema_config changelog = c->changelog;
         changelog.db = c->c.db;
         if (!integrity_declare(run, &changelog, c->baseline ? NULL : s, c->baseline, &c->expected_changes, &derived))

@@ -566,3 +566,16 @@ def test_many_chunks_looked_into_take_little_memory(dbstep, dbstep_start, farm, 
     _, status, usage = os.wait4(p.pid, 0)
     p.returncode = os.waitstatus_to_exitcode(status)
     assert p.returncode == 3 and usage.ru_maxrss < 64 << 10, f"{usage.ru_maxrss >> 10} MB"
+
+
+def test_what_would_be_ignored_is_refused(dbstep, farm, shop, tmp_path):
+    a, b = shop
+    assert dbstep("integrity-plan", db_url=farm.url(b), source_db_url=farm.url(a), output_dir=tmp_path / "p").status == 0
+    plan = {"plan": tmp_path / "p" / "plan.json", "slice": "0", "db_url": farm.url(b), "source_db_url": farm.url(a)}
+    for name, more in [("expected_changes", {"expected_changes": "drop table bag"}), ("live_writes", {"live_writes": "bag.+"}), ("changelog_file", {"changelog_file": "c.sql"})]:
+        run = dbstep("integrity-diff", **plan, **more)
+        assert run.status == 2 and name in run.err and "integrity-plan" in run.err, run
+    certificate = tmp_path / "c.json"
+    assert dbstep("integrity-baseline", db_url=farm.url(a), certificate=certificate).status == 0
+    run = dbstep("integrity-diff", baseline=certificate, current=certificate, changelog_file="c.sql")
+    assert run.status == 2 and "changelog_file" in run.err, run
