@@ -200,9 +200,10 @@ static bool check_rules(struct loader *l, const struct node *n, enum quoting quo
         if (!p->name && !p->columns)
             return tree_fault(l, n, "uniqueConstraintExists needs constraintName or columnNames");
         return true;
-    case PRE_ROW_COUNT:
-        if (strtoll(p->expected, &end, 10) < 0 || *end)
-            return tree_fault(l, n, "'%.60s' is no value of expectedRows: it is a number", p->expected);
+    case PRE_ROW_COUNT: /* which needs it */
+        if (!p->expected || strtoll(p->expected, &end, 10) < 0 || *end)
+            return tree_fault(l, n, "'%.60s' is no value of expectedRows: it is a number",
+                              p->expected ? p->expected : "");
         return true;
     case PRE_CHANGESET_EXECUTED:
         p->path = changelog_path_normalise(l->cx->arena, p->path          ? p->path
@@ -291,14 +292,14 @@ static bool setting(struct loader *l, const struct node *n, const char *name, co
         return false;
     if (!text)
         return true;
-    struct str all = str_new(l->cx->arena);
-    for (size_t i = 0; i < n_values; i++) {
+    for (size_t i = 0; i < n_values; i++)
         if (text_equal_nocase(text, values[i])) {
             *out = (unsigned)i;
             return true;
         }
+    struct str all = str_new(l->cx->arena);
+    for (size_t i = 0; i < n_values; i++)
         str_addf(&all, "%s%s", i ? ", " : "", values[i]);
-    }
     tree_fault(l, tree_child(n, name), "unknown value '%.60s' of %s", text, name);
     err_hint(l->cx, "one of %s", all.s);
     return false;
