@@ -82,7 +82,7 @@ bool body_load(struct ctx *cx, const struct change_files *files, struct change *
                const char *what)
 {
     char head_v8[CHECKSUM_MAX], head_v9[CHECKSUM_MAX], sum[CHECKSUM_MAX];
-    struct change_file f;
+    struct change_file f = {0};
     struct source_map map = {0};
 
     sum_of_text(change_serialise(cx->arena, c, CHECKSUM_V8), CHECKSUM_V8, head_v8);
@@ -106,6 +106,32 @@ bool body_load(struct ctx *cx, const struct change_files *files, struct change *
     return true;
 }
 
+const char *sql_find_word(const char *sql, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *p = sql; *p;) {
+        if (text_starts(p, "--")) {
+            p += strcspn(p, "\r\n");
+        } else if (text_starts(p, "/*")) {
+            const char *close = strstr(p + 2, "*/");
+            p = close ? close + 2 : p + strlen(p);
+        } else if (*p == '\'' || *p == '"') {
+            const char *close = strchr(p + 1, *p);
+            p = close ? close + 1 : p + strlen(p);
+        } else if (text_word_char(*p)) {
+            const char *start = p;
+            while (text_word_char(*p))
+                p++;
+            if ((size_t)(p - start) == n && text_starts_nocase(start, word))
+                return start;
+        } else {
+            p++;
+        }
+    }
+    return NULL;
+}
+
 /* ---- large values ---- */
 
 static const char *bytes_literal(struct arena *a, const char *bytes, size_t len)
@@ -126,7 +152,7 @@ static const char *bytes_literal(struct arena *a, const char *bytes, size_t len)
 bool large_value(struct ctx *cx, const struct change *c, const struct node *at, const char *path, const char *encoding,
                  bool binary, const char **literal)
 {
-    struct change_file f;
+    struct change_file f = {0};
 
     if (!read_bytes(cx, c->files, c, at, path, c->files ? c->files->changelog : NULL, &f))
         return false;

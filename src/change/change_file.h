@@ -21,6 +21,9 @@ bool change_file_read(struct ctx *cx, const struct change_files *files, const st
 bool body_load(struct ctx *cx, const struct change_files *files, struct change *c, const char *inline_text,
                const char *what);
 
+/* Where a word stands outside of comments and quotes; NULL: nowhere. */
+const char *sql_find_word(const char *sql, const char *word);
+
 /* The SQL literal of a file named by data (valueClobFile, a CSV field): its text, or its bytes. The path is relative to the
  * changelog. `at` is for messages. */
 bool large_value(struct ctx *cx, const struct change *c, const struct node *at, const char *path, const char *encoding,

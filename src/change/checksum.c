@@ -53,11 +53,11 @@ static void add_normalised(struct hash *h, const char *s, size_t n)
 }
 
 /* Hash of a text: CR LF and CR count as LF, U+FFFD does not count. Callers hand in text in Unicode normal form C. */
-void sum_of_text(const char *s, int version, char out[CHECKSUM_MAX])
+void sum_of_text(const char *text, int version, char out[CHECKSUM_MAX])
 {
     struct hash *h = hash_start(HASH_MD5);
     char hex[HASH_HEX_MAX];
-    for (const char *p = s; *p;) {
+    for (const char *p = text; *p;) {
         size_t n = strcspn(p, "\r\xef");
         if (n)
             hash_add(h, p, n);

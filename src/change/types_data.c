@@ -114,7 +114,7 @@ static bool load_where(struct ctx *cx, const struct change_files *files, struct 
     return named_columns(cx, files, c);
 }
 
-/* Names and values stand in for :name and :value, each in their own order; what is left over stays. */
+/* Names stand in for :name, values for :value and ?, each in their own order; what is left over stays. */
 static bool where_text(struct ctx *cx, const struct change_env *env, const struct change *c, const char **out)
 {
     struct arena *a = cx->arena;
@@ -124,8 +124,8 @@ static bool where_text(struct ctx *cx, const struct change_env *env, const struc
     struct str s = str_new(a);
 
     while (*p) {
-        bool is_name = text_starts(p, ":name"), is_value = text_starts(p, ":value");
-        size_t n = is_name ? 5 : 6;
+        bool is_name = text_starts(p, ":name"), is_value = *p == '?' || text_starts(p, ":value");
+        size_t n = is_name ? strlen(":name") : *p == '?' ? 1 : strlen(":value");
         while (is_name && name < params.n && !field_set(params.at[name], "name"))
             name++;
         if (is_name && name < params.n) {

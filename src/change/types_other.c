@@ -53,7 +53,7 @@ static const struct change_field sql_file_fields[] = {
 /* The sum covers the file as it is, before anything is put in for ${}. */
 static bool load_sql_file(struct ctx *cx, const struct change_files *files, struct change *c)
 {
-    struct change_file f;
+    struct change_file f = {0};
     char sum[CHECKSUM_MAX];
 
     set_flags(c);
@@ -93,25 +93,37 @@ static bool load_create_procedure(struct ctx *cx, const struct change_files *fil
 {
     const char *body = field_body(c->node, "procedureText");
 
+    if (field_set(c->node, "replaceIfExists")) {
+        change_fault(cx, c, node_child(c->node, "replaceIfExists"), "replaceIfExists is not for PostgreSQL");
+        err_hint(cx, "write CREATE OR REPLACE in the procedure's text");
+        return false;
+    }
     return body_load(cx, files, c, body ? body : field(c->node, "procedureBody"), "the procedure");
+}
+
+/* CREATE PROCEDURE a.p … with another schema, or with one. */
+static const char *in_schema(struct arena *a, const char *sql, const char *schema)
+{
+    const char *word = sql_find_word(sql, "procedure");
+    if (!word)
+        return sql;
+    const char *name = text_skip_blanks(word + strlen("procedure")), *rest = name;
+    if (*rest == '"')
+        rest += 1 + strcspn(rest + 1, "\"");
+    rest += strcspn(rest, ". \t\r\n(");
+    return arena_printf(a, "%.*s%s.%s", (int)(name - sql), sql, schema, *rest == '.' ? rest + 1 : name);
 }
 
 /* One statement, whatever is in it; one semicolon at its end is dropped. */
 static bool generate_create_procedure(struct ctx *cx, const struct change_env *env, const struct change *c,
                                       struct str_list *out)
 {
-    const char *sql = text_trim(cx->arena, c->data);
+    const char *sql = text_trim(cx->arena, c->data), *schema = field(c->node, "schemaName");
     size_t n = strlen(sql);
 
-    (void)env;
-    if (field_set(c->node, "replaceIfExists")) {
-        change_fault(cx, c, node_child(c->node, "replaceIfExists"), "replaceIfExists is not for PostgreSQL");
-        err_hint(cx, "write CREATE OR REPLACE in the procedure's text");
-        return false;
-    }
     if (n && sql[n - 1] == ';')
         sql = text_trim(cx->arena, arena_strndup(cx->arena, sql, n - 1));
-    *VEC_PUSH(cx->arena, out) = sql;
+    *VEC_PUSH(cx->arena, out) = schema ? in_schema(cx->arena, sql, sql_name(cx->arena, env, schema)) : sql;
     return true;
 }
 

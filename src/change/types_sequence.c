@@ -15,6 +15,13 @@ static const struct change_field create_sequence[] = {
     FIELD("ifNotExists", BOOLEAN, FIELD_IGNORED), /* it is always said */
 };
 
+static bool load_sequence(struct ctx *cx, const struct change_files *files, struct change *c)
+{
+    (void)files;
+    return !field_set(c->node, "ordered") ||
+           change_fault(cx, c, node_child(c->node, "ordered"), "PostgreSQL has no ordered sequences");
+}
+
 static const char *sequence_of(struct arena *a, const struct change_env *env, const struct change *c,
                                const char *name_field)
 {
@@ -33,8 +40,6 @@ static bool generate_create_sequence(struct ctx *cx, const struct change_env *en
     struct arena *a = cx->arena;
     struct str s = str_new(a);
 
-    if (field_set(c->node, "ordered"))
-        return change_fault(cx, c, node_child(c->node, "ordered"), "PostgreSQL has no ordered sequences");
     str_addf(&s, "CREATE SEQUENCE  IF NOT EXISTS %s", sequence_of(a, env, c, "sequenceName"));
     if (field_set(c->node, "dataType"))
         str_addf(&s, " AS %s", field(c->node, "dataType"));
@@ -75,15 +80,16 @@ static bool generate_alter_sequence(struct ctx *cx, const struct change_env *env
     struct arena *a = cx->arena;
     struct str s = str_new(a);
 
-    if (field_set(c->node, "ordered"))
-        return change_fault(cx, c, node_child(c->node, "ordered"), "PostgreSQL has no ordered sequences");
     str_addf(&s, "ALTER SEQUENCE %s", sequence_of(a, env, c, "sequenceName"));
     if (field_set(c->node, "dataType"))
         str_addf(&s, " AS %s", field(c->node, "dataType"));
     add_number(a, &s, c, "incrementBy", "INCREMENT BY");
     add_number(a, &s, c, "minValue", "MINVALUE");
     add_number(a, &s, c, "maxValue", "MAXVALUE");
-    add_number(a, &s, c, "cacheSize", "CACHE");
+    if (field_set(c->node, "cacheSize") && text_equal(sql_integer(a, field(c->node, "cacheSize")), "0"))
+        str_add(&s, " NOCACHE");
+    else
+        add_number(a, &s, c, "cacheSize", "CACHE");
     if (field_set(c->node, "cycle"))
         str_add(&s, field_bool(c->node, "cycle", false) ? " CYCLE" : " NO CYCLE");
     *VEC_PUSH(a, out) = s.s;
@@ -129,11 +135,13 @@ const struct change_type types_sequence[] = {
     {.name = "createSequence",
      .fields = create_sequence,
      .n_fields = COUNT(create_sequence),
+     .load = load_sequence,
      .generate = generate_create_sequence,
      .invert = drop},
     {.name = "alterSequence",
      .fields = alter_sequence,
      .n_fields = COUNT(alter_sequence),
+     .load = load_sequence,
      .generate = generate_alter_sequence},
     {.name = "dropSequence", .fields = drop_sequence, .n_fields = COUNT(drop_sequence), .generate = drop},
     {.name = "renameSequence",

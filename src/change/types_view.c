@@ -26,31 +26,6 @@ static bool load_create_view(struct ctx *cx, const struct change_files *files, s
     return body_load(cx, files, c, field_body(c->node, "selectQuery"), "the view's query");
 }
 
-/* The word CREATE outside of comments and quotes; NULL: there is none. */
-static const char *create_word(const char *sql)
-{
-    for (const char *p = sql; *p;) {
-        if (text_starts(p, "--")) {
-            p += strcspn(p, "\r\n");
-        } else if (text_starts(p, "/*")) {
-            const char *close = strstr(p + 2, "*/");
-            p = close ? close + 2 : p + strlen(p);
-        } else if (*p == '\'' || *p == '"') {
-            const char *close = strchr(p + 1, *p);
-            p = close ? close + 1 : p + strlen(p);
-        } else if (text_word_char(*p)) {
-            const char *word = p;
-            while (text_word_char(*p))
-                p++;
-            if (p - word == 6 && text_starts_nocase(word, "create"))
-                return word;
-        } else {
-            p++;
-        }
-    }
-    return NULL;
-}
-
 static bool replaces_already(const char *create)
 {
     const char *p = text_skip_blanks(create + 6);
@@ -64,7 +39,7 @@ static bool full_definition(struct ctx *cx, const struct change *c, const char *
 {
     if (!field_bool(c->node, "replaceIfExists", false))
         return true;
-    const char *create = create_word(*sql);
+    const char *create = sql_find_word(*sql, "create");
     if (!create)
         return change_fault(cx, c, NULL, "replaceIfExists with fullDefinition needs a CREATE in the definition");
     if (!replaces_already(create))
