@@ -46,13 +46,19 @@ objects = $(2:%.c=build/$(1)/%.o) build/$(1)/gen/sql.o build/$(1)/cJSON.o
 # archive refers to something without an archive gets the missing symbols answered in src/static/absent.c.
 STATIC_LIBS := -lpq -lpgcommon_shlib -lpgport_shlib
 STATIC_LIBS += -lssl -lcrypto
+STATIC_LIBS += -lexpat
+STATIC_LIBS += -lyaml
 STATIC_LIBS += -lzstd
 STATIC_LIBS += -lz
 STATIC_LIBS += -lm
 
 SHARED_LIBS := -lpq
 SHARED_LIBS += -lcrypto
+SHARED_LIBS += -lexpat
+SHARED_LIBS += -lyaml
 SHARED_LIBS += -lm
+# not exported by the shared libpq: Unicode normal forms
+SHARED_LIBS += build/dep/pgcommon/libpgcommon_shlib.a
 
 # ---------------------------------------------------------------------------------------------------- flags
 
@@ -104,7 +110,7 @@ build/dbstep.debug: $(RELEASE) build/release/sources build/release/link build/de
 
 debug: build/debug/dbstep ## build build/debug/dbstep: shared libraries, ASan and UBSan
 DEBUG := $(call objects,debug,$(SRCS))
-build/debug/dbstep: $(DEBUG) build/debug/sources build/debug/link $(PG_QUERY)
+build/debug/dbstep: $(DEBUG) build/debug/sources build/debug/link $(PG_QUERY) build/dep/pgcommon/libpgcommon_shlib.a
 	@echo "  LINK   $@"; $(CC) $(CFLAGS_debug) -pthread $(DEBUG) $(PG_QUERY) $(SHARED_LIBS) -o $@
 
 # One set of rules per flavour. `flags`, `link` and `sources` hold what was used last time: a changed flag recompiles,
@@ -232,7 +238,8 @@ test-unit: $(UNITS) | deps-test ## unit tests, with ASan and UBSan
 test-integration: build/dbstep | deps-test ## integration tests, on real servers; ARGS goes to pytest
 	@ci/test.sh integration -- $(ARGS)
 
-build/debug/libdbstep.a: $(filter-out build/debug/src/main.o,$(DEBUG)) $(PG_QUERY) build/debug/sources
+build/debug/libdbstep.a: $(filter-out build/debug/src/main.o,$(DEBUG)) $(PG_QUERY) build/debug/sources \
+  build/dep/pgcommon/libpgcommon_shlib.a
 	@rm -f $@; ar rcsT $@ $(filter %.o,$^)
 $(TESTS_C:%.c=build/debug/%.o): | deps-test
 # a test may ask for linker options, say to wrap a foreign function, in a line `// link: -Wl,--wrap=PQexec`
@@ -245,7 +252,7 @@ FUZZ := $(call objects,fuzz,$(filter-out src/main.c,$(SRCS)))
 fuzz: $(FUZZERS:tests/fuzz/%.c=build/fuzz/%) ## every fuzz target for FUZZ_SECONDS (60), two at a time
 	@ci/fuzz.sh $(FUZZ_SECONDS) $^
 $(FUZZ) $(FUZZERS:%.c=build/fuzz/%.o): | deps-fuzz
-build/fuzz/libdbstep.a: $(FUZZ) $(PG_QUERY) build/fuzz/sources
+build/fuzz/libdbstep.a: $(FUZZ) $(PG_QUERY) build/fuzz/sources build/dep/pgcommon/libpgcommon_shlib.a
 	@rm -f $@; ar rcsT $@ $(filter %.o,$^)
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/libdbstep.a build/fuzz/link
 	@echo "  LINK   $@"

@@ -133,7 +133,7 @@ static int unknown_stage(struct arena *a, const char *name)
     size_t n = 0;
     for (; n < COUNT(names) && stages[n]; n++)
         names[n] = stages[n]->name;
-    const char *near = input_suggest(name, names, n);
+    const char *near = text_nearest(name, names, n);
     log_error("stage '%s' does not exist; %s", name,
               near ? arena_printf(a, "did you mean %s?", near) : "`dbstep stages` lists them");
     return err_exit_status(E_INPUT);

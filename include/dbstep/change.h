@@ -17,21 +17,6 @@
 #include "dbstep/str.h"
 #include "dbstep/vec.h"
 
-/* ---- where text came from ---- */
-
-struct text_place {
-    size_t offset;    /* byte in the SQL at which this stretch starts */
-    int line, column; /* 1-based, in the file */
-    bool fixed;       /* text that was put in for ${…}: all of it lies at this one place */
-};
-
-/* Stretches of a changeset's SQL in order; within one, bytes lie in the file as they lie in the text. */
-struct source_map {
-    VEC(struct text_place) places;
-};
-
-void source_locate(const struct source_map *map, const char *sql, size_t offset, int *line, int *column);
-
 /* ---- a change ---- */
 
 struct change_type; /* see src/change/type.h */

@@ -1,7 +1,10 @@
 /* changelog.h - changelogs as Liquibase 4.33 understands them: the model, reading, filters.
  *
- * A parser turns a file into changesets; nothing behind the model knows which format a changeset came from. Formatted SQL
- * and plain .sql files are read here. Texts in the model are UTF-8, terminated, and live in the context's arena.
+ * A parser turns a file into changesets; nothing behind the model knows which format a changeset came from: XML, YAML, JSON, formatted SQL, or
+ * a plain .sql file as one changeset. Texts in the model are UTF-8, terminated, and live in the context's arena.
+ *
+ * Where Liquibase ignores what it does not know (YAML and JSON), a name that looks like a slip is a failure and any other a warning. A changeset
+ * of a tree whose dbms excludes PostgreSQL keeps its identity only: what it does is not read.
  *
  * Behaviour follows Liquibase 4.33 (checksum version 9, and version 8 for comparing with what older versions stored).
  */
@@ -82,17 +85,21 @@ struct rollback {
 
 struct changeset {
     const char *id, *author;
-    const char *path; /* the path that identifies it, FILENAME in the history */
-    const char *file; /* the file on disk, for messages */
-    int line;         /* of its header */
+    const char *path;     /* the path that identifies it, normalised */
+    const char *filename; /* FILENAME in the history: the path, but a logicalFilePath as it is written */
+    const char *file;     /* the file on disk, for messages */
+    int line;             /* of its header */
     bool run_on_change, run_always, run_in_transaction, fail_on_error, ignore;
     struct str_list contexts; /* expressions that must all match: inherited ones first, then its own */
-    struct str_list labels;   /* lower case, trimmed */
-    struct str_list dbms;     /* "postgresql", "!oracle", "all" */
-    const char *comments;     /* trimmed; "" when there is none */
-    const char *run_with;     /* NULL: none */
+    struct str_list labels;   /* its own; lower case, trimmed */
+    VEC(struct str_list)
+    inherited_labels;     /* of the includes that it came by, innermost first: each list must match by itself */
+    struct str_list dbms; /* "postgresql", "!oracle", "all" */
+    const char *comments; /* trimmed; "" when there is none */
+    const char *run_with; /* NULL: none */
     struct str_list valid_sums;
     struct preconditions preconditions;
+    int run_order; /* -1: first, 1: last */
     struct rollback rollback;
     struct change_list changes;
     struct visitor_list visitors; /* modifySql */
@@ -102,6 +109,7 @@ struct changeset {
 struct changelog {
     const char *path;                        /* normalised, relative to the search path */
     const char *file;                        /* on disk */
+    const char *logical;                     /* logicalFilePath that its include gives it; NULL: none */
     VEC(struct changeset) sets;              /* in the order in which they run: document order, runOrder applied */
     VEC(struct preconditions) preconditions; /* of the changelog and of those that it includes, in document order */
 };
@@ -121,7 +129,11 @@ struct changelog_source {
  * and column. */
 bool changelog_load(struct ctx *cx, const struct changelog_source *source, struct changelog *out);
 
-/* The text of a file that is already in memory; `text` is changed (terminated at len, which must be writable). For tests and fuzzing. */
+/* The text of a file that is already in memory; `text` is changed (terminated at len, which must be writable). The path's end says what it is.
+ * For tests and fuzzing. */
+bool changelog_parse(struct ctx *cx, const struct changelog_source *source, const char *path, char *text, size_t len,
+                     struct changelog *out);
+/* The same of SQL, whatever the path. */
 bool changelog_parse_sql(struct ctx *cx, const struct changelog_source *source, const char *path, char *text,
                          size_t len, struct changelog *out);
 
@@ -133,6 +145,9 @@ char *changeset_name(struct arena *a, const struct changeset *cs);
 char *changeset_description(struct arena *a, const struct changeset *cs); /* for the DESCRIPTION column */
 char *changeset_contexts(struct arena *a, const struct changeset *cs);    /* CONTEXTS; NULL when there are none */
 char *changeset_labels(struct arena *a, const struct changeset *cs);      /* LABELS; NULL when there are none */
+
+/* Is it meant by a label expression, with what it inherits? */
+bool changeset_labels_match(const struct changeset *cs, const char *expression);
 
 /* ---- checksums ---- */
 

@@ -53,9 +53,6 @@ void inputs_apply(struct arena *a, struct env env, const struct inputs *in);
  * without the name and, for a secret, without the value. */
 const char *input_parse(struct arena *a, const struct input_spec *row, const char *text, void *field);
 
-/* The nearest of n names, when near enough to be meant; else NULL. */
-const char *input_suggest(const char *name, const char *const *names, size_t n);
-
 /* Faults of the registry's tables themselves (types, defaults, choices, names, sentences); empty when all is well. */
 void registry_check(struct arena *a, struct str_list *faults);
 

@@ -49,6 +49,8 @@ size_t text_utf8_sequence(const char *s);
 size_t text_utf8_prefix(const char *s, size_t len, size_t max);
 /* Levenshtein distance, for "did you mean"; inputs over 64 bytes count as far apart. */
 unsigned text_distance(const char *a, const char *b);
+/* The nearest of n names, when near enough to be meant; else NULL. */
+const char *text_nearest(const char *name, const char *const *names, size_t n);
 /* "1 row", "2 rows"; the plural is the word plus s. */
 char *text_plural(struct arena *a, long long n, const char *word);
 /* 1234567 -> "1,234,567": hosts mask long runs of digits as secrets. */

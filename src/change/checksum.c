@@ -95,6 +95,12 @@ void change_checksum(const struct change *c, int version, char out[CHECKSUM_MAX]
         sum_of_text(serialised, version, out);
         return;
     }
+    if (c->type && !c->sql) {
+        struct arena a = {0};
+        sum_of_text(change_serialise(&a, c, version), version, out);
+        arena_free(&a);
+        return;
+    }
     struct hash *h = hash_start(HASH_MD5);
     char hex[HASH_HEX_MAX];
     if (version == CHECKSUM_V8) {

@@ -58,3 +58,16 @@ const char *attribute(struct arena *a, const char *line, const char *name, enum 
         return arena_strndup(a, found + 1, (size_t)len - 2);
     return arena_strndup(a, found, (size_t)len);
 }
+
+void split_commas(struct arena *a, const char *text, bool lower, struct str_list *out)
+{
+    for (const char *s = text; *s;) {
+        size_t n = strcspn(s, ",");
+        const char *item = text_trim(a, arena_strndup(a, s, n));
+        if (*item)
+            *VEC_PUSH(a, out) = lower ? text_lower(a, item) : item;
+        s += n;
+        if (*s)
+            s++;
+    }
+}

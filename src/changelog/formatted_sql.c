@@ -85,19 +85,6 @@ static bool flag(struct parser *p, const char *name, bool otherwise)
     return v ? text_equal_nocase(v, "true") : otherwise;
 }
 
-static void split_commas(struct arena *a, const char *text, bool lower, struct str_list *out)
-{
-    for (const char *s = text; *s;) {
-        size_t n = strcspn(s, ",");
-        const char *item = text_trim(a, arena_strndup(a, s, n));
-        if (*item)
-            *VEC_PUSH(a, out) = lower ? text_lower(a, item) : item;
-        s += n;
-        if (*s)
-            s++;
-    }
-}
-
 /* ---- the end of a changeset: its SQL and rollback are complete ---- */
 
 static bool read_rollback(struct parser *p, struct changeset *cs)
@@ -265,9 +252,9 @@ static bool open_changeset(struct parser *p, const char *rest)
     if (dbms)
         split_commas(a, text_replace(a, dbms, "\"", ""), true, &cs.dbms);
     const char *logical = attribute(a, p->line, "logicalFilePath", ATTR_TOKEN, false);
-    cs.path = changelog_path_normalise(a, logical && *logical ? logical
-                                          : p->logical_path   ? p->logical_path
-                                                              : p->log->path);
+    logical = logical && *logical ? logical : p->logical_path;
+    cs.path = logical ? changelog_path_normalise(a, logical) : p->log->path;
+    cs.filename = logical ? path_stored(a, logical) : p->log->path;
 
     p->set = VEC_PUSH(a, &p->log->sets);
     *p->set = cs;
@@ -296,9 +283,9 @@ static bool define_property(struct parser *p)
         split_commas(a, labels, true, &label_list);
     if (dbms)
         split_commas(a, text_replace(a, dbms, "\"", ""), true, &dbms_list);
-    if (context_matches(context, p->source->contexts) && labels_match(&label_list, p->source->labels) &&
-        dbms_matches(&dbms_list))
-        properties_define(p->cx, p->props, name, value);
+    const char *global = attribute(a, p->line, "global", ATTR_WORD, false);
+    if (property_applies(p->source, context, &label_list, &dbms_list))
+        properties_define(p->cx, p->props, name, value, !global || text_equal_nocase(global, "true"));
     return true;
 }
 
@@ -577,6 +564,7 @@ bool formatted_sql_parse(struct ctx *cx, const struct changelog_source *source, 
                          size_t len, struct changelog *log)
 {
     struct parser p = {.cx = cx, .source = source, .props = props, .log = log, .text = text, .len = len};
+    p.logical_path = log->logical;
 
     while (next_line(&p) && !*text_skip_blanks(p.line))
         ;
@@ -605,7 +593,8 @@ void raw_sql_parse(struct ctx *cx, struct properties *props, char *text, size_t 
 
     struct changeset cs = {.id = "raw",
                            .author = "includeAll",
-                           .path = log->path,
+                           .path = log->logical ? changelog_path_normalise(cx->arena, log->logical) : log->path,
+                           .filename = log->logical ? path_stored(cx->arena, log->logical) : log->path,
                            .file = log->file,
                            .line = line,
                            .comments = "",

@@ -1,7 +1,7 @@
 /* properties.c - ${name} in changelogs; see changelog_internal.h.
  *
- * An environment variable of exactly that name wins, then a parameter of the run, then the first definition in a file, names compared
- * without regard to case. A value is expanded again; braces nest; what is unknown stays as it is.
+ * An environment variable of exactly that name wins, then a parameter of the run, then the first global definition in a file, then the first
+ * one of the file's own, names compared without regard to case. A value is expanded again; braces nest; what is unknown stays as it is.
  */
 #include <string.h>
 
@@ -22,35 +22,57 @@ struct expansion {
 void properties_init(struct ctx *cx, struct properties *p, const struct changelog_source *source)
 {
     *p = (struct properties){.source = source};
-    if (!source->parameters)
-        return;
-    for (size_t i = 0; i < source->parameters->n; i++) {
+    for (size_t i = 0; source->parameters && i < source->parameters->n; i++) {
         const char *text = source->parameters->at[i], *eq = strchr(text, '=');
         if (eq)
-            properties_define(cx, p, arena_strndup(cx->arena, text, (size_t)(eq - text)), eq + 1);
+            properties_define(cx, p, arena_strndup(cx->arena, text, (size_t)(eq - text)), eq + 1, true);
     }
 }
 
-static const char *find(const struct properties *p, const char *lower)
+static size_t bucket_of(const char *name)
 {
-    for (size_t i = 0; i < p->list.n; i++)
-        if (text_equal(p->list.at[i].name, lower))
-            return p->list.at[i].value;
+    unsigned h = 5381;
+    for (const char *c = name; *c; c++)
+        h = h * 33 + (unsigned char)*c;
+    return h % PROPERTY_BUCKETS;
+}
+
+static const struct property *find(const struct properties *p, const char *lower, unsigned file)
+{
+    for (const struct property *q = p->buckets[bucket_of(lower)]; q; q = q->older)
+        if (q->file == file && text_equal(q->name, lower))
+            return q;
     return NULL;
 }
 
-void properties_define(struct ctx *cx, struct properties *p, const char *name, const char *value)
+void properties_define(struct ctx *cx, struct properties *p, const char *name, const char *value, bool global)
 {
     const char *lower = text_lower(cx->arena, text_trim(cx->arena, name));
-    if (!find(p, lower))
-        *VEC_PUSH(cx->arena, &p->list) = (struct property){lower, arena_strdup(cx->arena, value)};
+    unsigned file = global || !p->at ? 0 : p->at->number;
+    if (find(p, lower, file))
+        return;
+    struct property *q = ARENA_NEW(cx->arena, struct property), **slot = &p->buckets[bucket_of(lower)];
+    *q = (struct property){.older = *slot, .name = lower, .value = arena_strdup(cx->arena, value), .file = file};
+    *slot = q;
 }
 
-static const char *value_of(const struct expansion *e, const char *name)
+const char *properties_value(struct ctx *cx, const struct properties *p, const char *name)
 {
-    const struct changelog_source *s = e->props->source;
+    const struct changelog_source *s = p->source;
     const char *v = s->environment ? s->environment(s->environment_user, name) : NULL;
-    return v ? v : find(e->props, text_lower(e->cx->arena, name));
+    if (v)
+        return v;
+    const char *lower = text_lower(cx->arena, name);
+    const struct property *q = find(p, lower, 0);
+    if (!q && p->at)
+        q = find(p, lower, p->at->number);
+    return q ? q->value : NULL;
+}
+
+bool property_applies(const struct changelog_source *source, const char *context, const struct str_list *labels,
+                      const struct str_list *dbms)
+{
+    return context_matches(context, source->contexts) && labels_match(labels, source->labels) && dbms_matches(dbms);
 }
 
 static bool expand(struct expansion *e, const char *text, size_t len, struct source_map *old, struct source_map *map,
@@ -111,7 +133,7 @@ static bool expand(struct expansion *e, const char *text, size_t len, struct sou
         struct expansion sub = {cx, e->props, &inner, e->steps};
         if (!expand(&sub, text + i + 2, end - i - 2, NULL, NULL, depth + 1))
             return false;
-        const char *value = value_of(e, text_trim(cx->arena, inner.s));
+        const char *value = properties_value(cx, e->props, text_trim(cx->arena, inner.s));
         if (!value) { /* unknown: stays, but for what was known inside its braces */
             str_addf(e->out, "${%s}", inner.s);
             i = end + 1;

@@ -157,6 +157,22 @@ unsigned text_distance(const char *a, const char *b)
     return row[m];
 }
 
+const char *text_nearest(const char *name, const char *const *names, size_t n)
+{
+    const char *best = NULL;
+    unsigned least = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned d = text_distance(name, names[i]);
+        if (!best || d < least) {
+            best = names[i];
+            least = d;
+        }
+    }
+    /* A third of the letters wrong is no longer a slip. */
+    return best && least <= 1 + strlen(name) / 4 && least < strlen(best) ? best : NULL;
+}
+
 char *text_plural(struct arena *a, long long n, const char *word)
 {
     return arena_printf(a, "%s %s%s", text_group_digits(a, n), word, n == 1 ? "" : "s");

@@ -43,7 +43,7 @@ static const char *filtered_by(const struct deploy *d, const struct changeset *c
     for (size_t i = 0; i < cs->contexts.n; i++)
         if (!context_matches(cs->contexts.at[i], d->options.contexts))
             return "context";
-    if (!labels_match(&cs->labels, d->options.labels))
+    if (!changeset_labels_match(cs, d->options.labels))
         return "labels";
     if (!dbms_matches(&cs->dbms))
         return "dbms";

@@ -133,7 +133,7 @@ static const char *parse_choice(struct arena *a, const struct input_spec *row, c
         p += len + (p[len] == '|');
     }
     struct str wrong = str_new(a);
-    const char *near = row->flags & IN_SECRET ? NULL : input_suggest(s, names, n);
+    const char *near = row->flags & IN_SECRET ? NULL : text_nearest(s, names, n);
     str_add(&wrong, "is not one of ");
     for (size_t i = 0; i < n; i++)
         str_addf(&wrong, "%s%s", i ? i + 1 == n ? " and " : ", " : "", names[i]);
@@ -225,20 +225,4 @@ const char *input_parse(struct arena *a, const struct input_spec *row, const cha
     if (!wrong)
         *(const char **)field = arena_strdup(a, text);
     return wrong;
-}
-
-const char *input_suggest(const char *name, const char *const *names, size_t n)
-{
-    const char *best = NULL;
-    unsigned least = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        unsigned d = text_distance(name, names[i]);
-        if (!best || d < least) {
-            best = names[i];
-            least = d;
-        }
-    }
-    /* A third of the letters wrong is no longer a slip. */
-    return best && least <= 1 + strlen(name) / 4 && least < strlen(best) ? best : NULL;
 }

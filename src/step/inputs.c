@@ -291,7 +291,7 @@ static void check_variables(struct loader *l, const struct str_list *names)
         char *input = text_replace(l->a, text_lower(l->a, rest), "-", "_");
         if (has(names, input) && text_equal(rest, text_upper(l->a, rest)))
             continue;
-        const char *near = input_suggest(input, names->at, names->n);
+        const char *near = text_nearest(input, names->at, names->n);
         const char *mean = near ? arena_printf(l->a, "; did you mean %s%s?", prefixes[p], text_upper(l->a, near))
                                 : "; no stage has such an input";
         if (p == 0)
@@ -319,7 +319,7 @@ static void unknown_option(struct loader *l, const char *name, const struct str_
     add_names(l, common_inputs, n_common_inputs, true, &names);
     if (l->in->stage)
         add_names(l, l->in->stage->inputs, l->in->stage->n_inputs, true, &names);
-    const char *near = input_suggest(name, names.at, names.n);
+    const char *near = text_nearest(name, names.at, names.n);
     if (near)
         PROBLEM(l, "%s is not an option; did you mean %s?", option_name(l, name), option_name(l, near));
     else if (l->in->stage && has(all, name))
@@ -402,7 +402,7 @@ static void find_stage(struct loader *l, int argc, const char *const *argv)
     struct str_list names = {0};
     for (const struct stage *const *s = stages; *s; s++)
         *VEC_PUSH(l->a, &names) = (*s)->name;
-    const char *near = input_suggest(name, names.at, names.n);
+    const char *near = text_nearest(name, names.at, names.n);
     PROBLEM(l, "stage '%s'%s%s%s does not exist%s%s%s", shown(l, name), place ? " (" : "", place ? place : "",
             place ? ")" : "", near ? "; did you mean " : "; `dbstep stages` lists them", near ? near : "",
             near ? "?" : "");

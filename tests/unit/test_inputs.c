@@ -347,11 +347,11 @@ static void test_suggestions(void **state)
 {
     (void)state;
     static const char *const names[] = {"db_url", "timeout", "x"};
-    assert_string_equal(input_suggest("dburl", names, 3), "db_url");
-    assert_string_equal(input_suggest("time_out", names, 3), "timeout");
-    assert_null(input_suggest("completely_else", names, 3));
-    assert_null(input_suggest("y", names, 3)); /* everything is near to one letter */
-    assert_null(input_suggest("a", names, 0));
+    assert_string_equal(text_nearest("dburl", names, 3), "db_url");
+    assert_string_equal(text_nearest("time_out", names, 3), "timeout");
+    assert_null(text_nearest("completely_else", names, 3));
+    assert_null(text_nearest("y", names, 3)); /* everything is near to one letter */
+    assert_null(text_nearest("a", names, 0));
 }
 
 int main(void)
