@@ -40,23 +40,6 @@ static const char *our_name(struct ctx *cx, struct deploy *d)
     return arena_printf(cx->arena, "%s (%s" OURS "%ld/%d", host, d->client, (long)getpid(), pg_backend_pid(d->pg));
 }
 
-/* The server ends this session, and with it the lock, soon after the client is gone. Not vital: what a server does not know is left out. */
-static bool watch_client(struct ctx *cx, struct deploy *d)
-{
-    static const char *const settings[] = {"SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5",
-                                           "SET tcp_keepalives_count = 3", "SET tcp_user_timeout = 30000",
-                                           "SET client_connection_check_interval = '500ms'"};
-    for (size_t i = 0; i < COUNT(settings); i++) {
-        if (pg_exec(cx, d->pg, settings[i]))
-            continue;
-        if (!pg_alive(d->pg) || cx->err.code == E_INTERRUPTED)
-            return false;
-        log_debug("%s: %s", settings[i], cx->err.message);
-        err_clear(cx);
-    }
-    return true;
-}
-
 static bool make_row(struct ctx *cx, struct deploy *d)
 {
     if (pg_exec(cx, d->pg, deploy_sql(cx, d, sql_deploy_lock_init)))
@@ -124,20 +107,6 @@ static bool read_row(struct ctx *cx, struct deploy *d, bool *locked, const char 
     return true;
 }
 
-static bool session_holder(struct ctx *cx, struct deploy *d, const char **what)
-{
-    PG_ROWS_AUTO rows = {.handle = NULL};
-    const char *params[] = {d->advisory_key};
-    *what = "";
-    if (!pg_query(cx, d->pg, &rows, sql_deploy_advisory_holder, 1, params))
-        return false;
-    if (rows.n)
-        *what = arena_printf(cx->arena, "session %s, %s from %s since %s", pg_text(&rows, 0, 0),
-                             *pg_text(&rows, 0, 1) ? pg_text(&rows, 0, 1) : "unnamed", pg_text(&rows, 0, 2),
-                             pg_text(&rows, 0, 3));
-    return true;
-}
-
 /* Tries once. *taken, or *holder says who has it. */
 static bool attempt(struct ctx *cx, struct deploy *d, bool *taken, const char **holder, bool *foreign)
 {
@@ -149,7 +118,7 @@ static bool attempt(struct ctx *cx, struct deploy *d, bool *taken, const char **
     if (!d->advisory && !try_advisory(cx, d))
         return false;
     if (!d->advisory)
-        return session_holder(cx, d, holder);
+        return pg_advisory_holder(cx, d->pg, d->advisory_key, holder);
     if (!d->locked_by) {
         d->locked_by = our_name(cx, d);
         if (!make_table(cx, d))
@@ -196,7 +165,7 @@ bool lock_take(struct ctx *cx, struct deploy *d)
     long long pause = 100;
     bool told = false;
 
-    if (!watch_client(cx, d))
+    if (!pg_watch_client(cx, d->pg))
         return false;
     for (;;) {
         bool taken, foreign;
@@ -323,7 +292,7 @@ bool lock_recover(struct ctx *cx, struct deploy *d)
     }
     bool taken = false;
     d->locked_by = our_name(cx, d);
-    if (!watch_client(cx, d) || !take_row(cx, d, sql_deploy_lock_take_over, before, &taken))
+    if (!pg_watch_client(cx, d->pg) || !take_row(cx, d, sql_deploy_lock_take_over, before, &taken))
         return false;
     if (!taken && !take_row(cx, d, sql_deploy_lock_take, NULL, &taken))
         return false;
@@ -340,7 +309,7 @@ bool deploy_lock_state(struct ctx *cx, struct deploy *d, struct lock_state *out)
     if (d->lock_exists && !read_row(cx, d, &out->locked, &out->by, &out->since))
         return false;
     out->ours = lock_ours(out->by);
-    if (!session_holder(cx, d, &out->session_what))
+    if (!pg_advisory_holder(cx, d->pg, d->advisory_key, &out->session_what))
         return false;
     out->session = *out->session_what != '\0';
     return true;
