@@ -16,10 +16,19 @@
 #include "dbstep/changelog.h"
 #include "dbstep/pg.h"
 
+/* What a run does with the pending changesets. */
+enum deploy_action {
+    DEPLOY_UPDATE,    /* runs them */
+    DEPLOY_SYNC,      /* records them as executed without running them (changelog-sync, with to_tag: changelog-sync-to-tag) */
+    DEPLOY_MARK_NEXT, /* the same, the first one only (mark-next-changeset-ran) */
+};
+
 struct deploy_options {
+    enum deploy_action action;
     enum split_mode split;
     const char *contexts, *labels; /* filters; NULL: none */
     long long count;               /* at most so many changesets; negative: all */
+    const char *to_tag;            /* ends behind the changeset with this tagDatabase; NULL: none. Nothing runs when a row has that tag */
     const char *tag;               /* put on the newest row at the end; NULL: none */
     bool tag_before;               /* put a tag on the newest row before the first changeset, unless it has one */
     long long lock_wait_ms;        /* for the changelog lock */
@@ -39,8 +48,8 @@ struct ran {
     const char *id, *author, *path; /* as stored */
     const char *same_path;          /* normalised */
     const char *md5sum;             /* "" for NULL */
-    const char *exectype, *tag, *executed, *deployment_id;
-    long long order;
+    const char *exectype, *tag, *executed, *deployment_id, *description, *comments, *contexts, *labels, *liquibase;
+    long long order; /* -1: the table does not say */
 };
 
 enum plan_action {
@@ -89,12 +98,29 @@ bool deploy_relation_schema(struct ctx *cx, struct deploy *d, const char *relati
 /* For each item of the plan: did it run (again) after that time (RFC 3339)? By the server's clock and zone; true for what never ran. */
 bool deploy_ran_after(struct ctx *cx, struct deploy *d, const char *when, bool **after);
 
-/* False with E_CHECKSUM when a changeset that ran was edited. */
+/* All rows, oldest first. */
+struct ran_list {
+    const struct ran *at;
+    size_t n;
+};
+struct ran_list deploy_rows(const struct deploy *d);
+
+/* False with E_CHECKSUM when a changeset that ran was edited; with E_CHANGELOG when one that would run cannot (runWith). */
 bool deploy_check(struct ctx *cx, const struct deploy *d);
+/* Preconditions of the changelog. False with E_GUARD where they halt; *go_on is false where they say that nothing is to run. */
+bool deploy_check_changelog(struct ctx *cx, struct deploy *d, bool *go_on);
 /* Is there anything to do: to run, to tag, a checksum to bring up to date? */
 bool deploy_needed(const struct deploy *d);
 
-enum step_outcome { STEP_EXECUTED, STEP_RERAN, STEP_MARK_RAN, STEP_FAILED, STEP_SKIPPED };
+enum step_outcome {
+    STEP_EXECUTED,
+    STEP_RERAN,
+    STEP_MARK_RAN,
+    STEP_FAILED,
+    STEP_SKIPPED,
+    STEP_SYNCED,     /* recorded as executed without having run */
+    STEP_ROLLED_BACK /* its row is gone */
+};
 
 struct deploy_step {
     const struct changeset *set;
@@ -114,6 +140,7 @@ struct deploy_report {
     const char *pre_start_tag; /* the tag on the newest row before the run; "" when there is none */
     struct str_list xids;      /* decimal: the top-level transactions of the transactional changesets that ran */
     struct str sql;            /* what was sent, as a script */
+    struct str_list statements; /* the same, one by one, without the rows of the history */
     bool locked, verified;
 };
 
@@ -124,6 +151,50 @@ bool deploy_run(struct ctx *cx, struct deploy *d, struct deploy_report *report);
 /* The script that a deploy would run, history included; reads only. */
 bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *script);
 
+/* ---- the tables alone; each under the changelog lock ---- */
+
+/* The tag goes to the newest row; into an empty history, a row for it is put first, as Liquibase does. */
+bool deploy_put_tag(struct ctx *cx, struct deploy *d, const char *tag, struct deploy_report *report);
+/* Every MD5SUM becomes NULL: the next deploy fills them again. */
+bool deploy_clear_sums(struct ctx *cx, struct deploy *d, size_t *cleared, struct deploy_report *report);
+
+/* ---- rollback ---- */
+
+enum back_to { BACK_TO_TAG, BACK_BY_COUNT, BACK_TO_DATE, BACK_ONE };
+
+/* Which changesets are taken back: rows behind the newest one with the tag, so many of the newest, those later than the date, or one. */
+struct rollback_range {
+    enum back_to to;
+    const char *tag;  /* compared without regard to case */
+    long long count;  /* of those that the filters let through */
+    const char *date; /* any text that the server takes for a timestamp */
+    const char *id, *author, *path;
+    bool skip_unknown; /* rows that the changelog does not have stay, instead of being a refusal */
+};
+
+struct rollback_item {
+    const struct ran *ran; /* NULL: has not run (a rollback of the future) */
+    const struct changeset *set;
+    const struct changeset *by; /* its rollback runs that changeset; NULL: its own rollback, or the inverse of its changes */
+};
+struct rollback_plan {
+    VEC(struct rollback_item) items; /* in the order in which they are undone */
+    size_t skipped;                  /* left out by the filters */
+};
+
+/* Resolves the rollback of every changeset in the range before anything runs. E_GUARD names all that have none, or that the changelog
+ * does not have; E_INPUT: no such tag, no such changeset. */
+bool rollback_resolve(struct ctx *cx, struct deploy *d, const struct rollback_range *range, struct rollback_plan *out);
+/* The same for what is pending: how it would be undone after having been deployed. */
+bool rollback_resolve_future(struct ctx *cx, struct deploy *d, struct rollback_plan *out);
+/* Lock, resolve anew, undo, verify, release: each changeset in one transaction with the removal of its row. Errors as of deploy_run().
+ * applied counts the changesets that were rolled back. */
+bool rollback_run(struct ctx *cx, struct deploy *d, const struct rollback_range *range, struct deploy_report *report);
+/* The script of a plan, in the order of Liquibase's rollback-sql; reads only. */
+bool rollback_preview(struct ctx *cx, struct deploy *d, const struct rollback_plan *plan, struct str *script);
+
+/* ---- the lock ---- */
+
 struct lock_state {
     bool exists, locked;
     const char *by, *since;   /* of the row; "" when free */
@@ -132,5 +203,8 @@ struct lock_state {
     const char *session_what; /* "pid 1234, dbstep schema-deploy from 10.0.0.7" */
 };
 bool deploy_lock_state(struct ctx *cx, struct deploy *d, struct lock_state *out);
+/* Frees a row that nobody holds any more: one of a dead run of dbstep always, one of another tool only with `force`. E_LOCKED when its
+ * owner is alive, or may be. *released is false when it was free. `before` is what was found. */
+bool deploy_release_lock(struct ctx *cx, struct deploy *d, bool force, struct lock_state *before, bool *released);
 
 #endif
