@@ -72,6 +72,7 @@ struct plan_item {
 
 struct plan {
     VEC(struct plan_item) items;     /* in the changelog's order */
+    VEC(const struct plan_item *) chosen; /* those that this run takes: pending, up to count and to_tag, by its action */
     VEC(const struct ran *) unknown; /* rows of changesets that the changelog does not have */
     size_t to_run, changed, new_sums;
 };
@@ -107,8 +108,8 @@ struct ran_list deploy_rows(const struct deploy *d);
 
 /* False with E_CHECKSUM when a changeset that ran was edited; with E_CHANGELOG when one that would run cannot (runWith). */
 bool deploy_check(struct ctx *cx, const struct deploy *d);
-/* Preconditions of the changelog. False with E_GUARD where they halt; *go_on is false where they say that nothing is to run. */
-bool deploy_check_changelog(struct ctx *cx, struct deploy *d, bool *go_on);
+/* Preconditions of the changelog; E_GUARD when one does not hold, unless it only warns. */
+bool deploy_check_changelog(struct ctx *cx, struct deploy *d);
 /* Is there anything to do: to run, to tag, a checksum to bring up to date? */
 bool deploy_needed(const struct deploy *d);
 

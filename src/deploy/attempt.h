@@ -5,14 +5,20 @@
 
 #include "deploy_internal.h"
 
-/* One attempt at one changeset. Copies of its statements live in `scratch` and go with it. */
+/* One attempt at one changeset, forwards or back. Copies of its statements live in `scratch` and go with it. */
 struct attempt {
     struct ctx *cx;
     struct deploy *d;
-    const struct plan_item *item;
-    const struct changeset *cs;
+    const struct ran *ran;      /* its row; NULL: none yet */
+    const struct changeset *cs; /* for names and messages */
+    const char *what;           /* "changeset X", "the rollback of changeset X" */
+    struct work work;
     struct arena scratch;
-    size_t statements;     /* in all */
+    size_t statements;     /* in all; 0: not known before they ran */
+    size_t *first;         /* of each change, as walked: the statement that it began with; 0: not reached */
+    bool asks;             /* some of its statements depend on the database as the others leave it */
+    struct str *script;    /* what is sent, for people */
+    struct str_list *list; /* every statement; NULL: nobody wants it */
     bool own_transactions; /* it says BEGIN or COMMIT itself */
     bool one_by_one;       /* a text may hold several statements, or COPY: no extended protocol */
     bool drops_locks;      /* it may free session locks, ours among them */
@@ -25,16 +31,9 @@ struct attempt {
 
 /* ---- walk.c ---- */
 
-struct walk {
-    struct attempt *t;
-    struct ctx sx;
-    size_t change, nth; /* nth: of the changeset, from 1 */
-    struct splitter *splitter;
-};
-
 struct walk walk_start(struct attempt *t);
-bool walk_next(struct walk *w, struct statement *out, bool *more);
-void walk_end(struct walk *w);
+/* As walk_next() of deploy_internal.h; notes which change begins where, and what depends on the database. */
+bool attempt_next(struct attempt *t, struct walk *w, struct statement *out, bool *more);
 #define WALK_AUTO __attribute__((cleanup(walk_end))) struct walk
 
 /* What the statements are like, before the first one is sent; they also go into the report's script. */
@@ -48,8 +47,8 @@ struct text_nature {
     bool calls;    /* CALL or DO: may commit on its own when there is no transaction around it */
 };
 bool text_nature(struct attempt *t, const struct statement *s, struct text_nature *out);
-/* The recorded error, in terms of the changeset; walks to the statement once more to learn where its bytes came from. */
-void blame(struct attempt *t, size_t nth);
+/* The recorded error, in terms of the changeset; cuts SQL text once more to learn where the statement's bytes came from. */
+void blame(struct attempt *t, size_t nth, const char *statement);
 
 /* ---- inside.c ---- */
 
@@ -71,6 +70,16 @@ void lock_was_lost(struct attempt *t);
 /* ---- outside.c ---- */
 
 bool run_outside(struct attempt *t, bool *half);
+/* ---- run.c ---- */
+
+/* How an attempt ended. */
+struct ending {
+    bool ok, committed, half; /* half: something of it stays although it failed */
+    long long retries;
+};
+/* Tries until it is done or cannot be: with `nothing`, only what is recorded. The error is recorded unless ok. */
+struct ending attempt_run(struct attempt *t, bool nothing);
+
 /* A pause that doubles, so that whoever holds the lock gets on; false when the failure is another one, or the tries are used up. */
 bool back_off(struct attempt *t, long long *tries);
 

@@ -8,7 +8,7 @@
 #include "sql.h"
 
 /* Unquoted names are folded by the server; Liquibase quotes only what mixes cases. */
-static const char *folded(struct arena *a, const char *name)
+const char *name_folded(struct arena *a, const char *name)
 {
     bool lower = false, upper = false;
     for (const char *p = name; *p; p++) {
@@ -39,8 +39,8 @@ bool history_open(struct ctx *cx, struct deploy *d)
     PG_ROWS_AUTO rows = {.handle = NULL};
     struct arena *a = cx->arena;
     const char *table =
-        folded(a, text_empty(d->options.history_table) ? "databasechangelog" : d->options.history_table);
-    const char *lock = folded(a, text_empty(d->options.lock_table) ? "databasechangeloglock" : d->options.lock_table);
+        name_folded(a, text_empty(d->options.history_table) ? "databasechangelog" : d->options.history_table);
+    const char *lock = name_folded(a, text_empty(d->options.lock_table) ? "databasechangeloglock" : d->options.lock_table);
     const char *progress = arena_printf(a, "%s_progress", table);
     const char *params[] = {text_empty(d->options.history_schema) ? NULL : d->options.history_schema,
                             text_empty(d->options.default_schema) ? NULL : d->options.default_schema, table, lock,
@@ -115,7 +115,12 @@ bool history_read(struct ctx *cx, struct deploy *d)
                         .exectype = cell(a, &rows, i, "exectype"),
                         .tag = cell(a, &rows, i, "tag"),
                         .executed = cell(a, &rows, i, "dateexecuted"),
-                        .deployment_id = cell(a, &rows, i, "deployment_id")};
+                        .deployment_id = cell(a, &rows, i, "deployment_id"),
+                        .description = cell(a, &rows, i, "description"),
+                        .comments = cell(a, &rows, i, "comments"),
+                        .contexts = cell(a, &rows, i, "contexts"),
+                        .labels = cell(a, &rows, i, "labels"),
+                        .liquibase = cell(a, &rows, i, "liquibase")};
         int order = pg_column_index(&rows, "orderexecuted");
         r.order = order < 0 ? -1 : pg_int(&rows, i, order);
         r.same_path = changelog_path_normalise(a, r.path);
@@ -200,6 +205,7 @@ const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_
     const char *comments = arena_strndup(a, cs->comments, text_utf8_prefix(cs->comments, strlen(cs->comments), 250));
     const char *version = d->options.liquibase_version ? d->options.liquibase_version : DEPLOY_LIQUIBASE_VERSION;
     const struct ran *ran = item->ran;
+    const char *tag = changeset_tag(cs), *quoted_tag = tag ? literal(cx, d, tag, false) : "";
     const char *const pairs[] = {
         "history",     d->history,
         "id",          literal(cx, d, ran ? ran->id : cs->id, false),
@@ -214,6 +220,9 @@ const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_
         "labels",      literal(cx, d, changeset_labels(a, cs), true),
         "liquibase",   literal(cx, d, arena_strndup(a, version, text_utf8_prefix(version, strlen(version), 20)), false),
         "deployment",  literal(cx, d, d->deployment_id, false),
+        "tag_column",  tag ? ", TAG" : "",
+        "tag_value",   tag ? arena_printf(a, ", %s", quoted_tag) : "",
+        "tag_set",     tag ? arena_printf(a, ", TAG = %s", quoted_tag) : "",
         NULL,
     };
     return trimmed(pg_fill(cx, ran ? sql_deploy_history_update : sql_deploy_history_insert, pairs));
@@ -228,4 +237,19 @@ const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct pla
                                  "md5sum",   literal(cx, d, item->sum, false),
                                  NULL};
     return trimmed(pg_fill(cx, sql_deploy_history_resum, pairs));
+}
+
+const char *history_delete_sql(struct ctx *cx, struct deploy *d, const struct ran *ran)
+{
+    const char *const pairs[] = {"history",  d->history,
+                                 "id",       literal(cx, d, ran->id, false),
+                                 "author",   literal(cx, d, ran->author, false),
+                                 "filename", literal(cx, d, ran->path, false),
+                                 NULL};
+    return trimmed(pg_fill(cx, sql_deploy_history_delete, pairs));
+}
+
+bool history_own_row(const struct ran *ran)
+{
+    return !*ran->id || (text_equal(ran->author, HISTORY_OWN_AUTHOR) && text_equal(ran->path, HISTORY_OWN_PATH));
 }

@@ -314,3 +314,43 @@ bool deploy_lock_state(struct ctx *cx, struct deploy *d, struct lock_state *out)
     out->session = *out->session_what != '\0';
     return true;
 }
+
+static bool refuse_release(struct ctx *cx, struct deploy *d, const struct lock_state *s, long long sessions)
+{
+    if (s->session) {
+        fail(cx, E_LOCKED, "the changelog lock of %s is held by a live run: %s", pg_where(d->pg), s->session_what);
+        err_hint(cx, "wait for it to end; a run whose client is dead is ended by the server within seconds, or by "
+                     "pg_terminate_backend()");
+        return false;
+    }
+    fail(cx, E_LOCKED, "the changelog lock of %s is held by '%s' since %s, and %s in the database may be its owner's",
+         pg_where(d->pg), s->by, s->since, text_plural(cx->arena, sessions, "other session"));
+    err_hint(cx, "when that run is dead for certain, set force");
+    return false;
+}
+
+bool deploy_release_lock(struct ctx *cx, struct deploy *d, bool force, struct lock_state *before, bool *released)
+{
+    long long sessions = 0;
+
+    *released = false;
+    if (!deploy_lock_state(cx, d, before))
+        return false;
+    if (!before->session && !before->locked)
+        return true;
+    if (before->session || !try_advisory(cx, d) || !d->advisory)
+        return cx->err.code == E_OK && refuse_release(cx, d, before, 0);
+    if (!before->ours && !force) {
+        if (!pg_query_int(cx, d->pg, &sessions, sql_deploy_lock_sessions, 0, NULL))
+            return false;
+        if (sessions)
+            return refuse_release(cx, d, before, sessions);
+    }
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    const char *params[] = {before->by};
+    const char *sql = *before->by ? sql_deploy_lock_release : sql_deploy_lock_release_nobody;
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), *before->by ? 1 : 0, params))
+        return false;
+    *released = rows.affected == 1;
+    return true;
+}
