@@ -113,6 +113,13 @@ bool deploy_check_changelog(struct ctx *cx, struct deploy *d);
 /* Is there anything to do: to run, to tag, a checksum to bring up to date? */
 bool deploy_needed(const struct deploy *d);
 
+/* Statements of changesets, in order. */
+struct sent {
+    struct str_list list;
+    size_t bytes, most; /* most: stops collecting beyond so many bytes; 0: none */
+    bool cut;           /* it did */
+};
+
 enum step_outcome {
     STEP_EXECUTED,
     STEP_RERAN,
@@ -141,7 +148,7 @@ struct deploy_report {
     const char *pre_start_tag; /* the tag on the newest row before the run; "" when there is none */
     struct str_list xids;      /* decimal: the top-level transactions of the transactional changesets that ran */
     struct str sql;            /* what was sent, as a script */
-    struct str_list statements; /* the same, one by one, without the rows of the history */
+    struct sent statements;    /* the same, one by one, without the rows of the history */
     bool locked, verified;
 };
 
@@ -149,8 +156,8 @@ struct deploy_report {
  * changed), E_PARTIAL (some changesets were applied), E_OUTCOME_UNKNOWN, E_VERIFY, E_INTERRUPTED, E_UNREACHABLE … */
 bool deploy_run(struct ctx *cx, struct deploy *d, struct deploy_report *report);
 
-/* The script that a deploy would run, history included; reads only. */
-bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *script);
+/* The script that a deploy would run, history included, and the statements of its changesets alone (NULL: not wanted); reads only. */
+bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *script, struct sent *statements);
 
 /* ---- the tables alone; each under the changelog lock ---- */
 
@@ -192,7 +199,8 @@ bool rollback_resolve_future(struct ctx *cx, struct deploy *d, struct rollback_p
  * applied counts the changesets that were rolled back. */
 bool rollback_run(struct ctx *cx, struct deploy *d, const struct rollback_range *range, struct deploy_report *report);
 /* The script of a plan, in the order of Liquibase's rollback-sql; reads only. */
-bool rollback_preview(struct ctx *cx, struct deploy *d, const struct rollback_plan *plan, struct str *script);
+bool rollback_preview(struct ctx *cx, struct deploy *d, const struct rollback_plan *plan, struct str *script,
+                      struct sent *statements);
 
 /* ---- the lock ---- */
 

@@ -18,7 +18,7 @@ struct attempt {
     size_t *first;         /* of each change, as walked: the statement that it began with; 0: not reached */
     bool asks;             /* some of its statements depend on the database as the others leave it */
     struct str *script;    /* what is sent, for people */
-    struct str_list *list; /* every statement; NULL: nobody wants it */
+    struct sent *sent;     /* every statement */
     bool own_transactions; /* it says BEGIN or COMMIT itself */
     bool one_by_one;       /* a text may hold several statements, or COPY: no extended protocol */
     bool drops_locks;      /* it may free session locks, ours among them */

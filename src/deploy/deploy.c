@@ -6,6 +6,8 @@
 #include "deploy_internal.h"
 #include "sql.h"
 
+#define STATEMENTS_MAX (1u << 20) /* bytes; the script has them all */
+
 bool deploy_open(struct ctx *cx, const struct pg_target *target, const struct deploy_options *options,
                  const struct changelog *log, struct deploy **out)
 {
@@ -218,11 +220,14 @@ static void settle(struct ctx *cx, const struct deploy_report *report)
              back ? "rolled back" : "applied and recorded", report->applied == 1 ? "it" : "them");
 }
 
-static void begin_report(struct ctx *cx, struct deploy *d, struct deploy_report *report)
+void begin_report(struct ctx *cx, struct deploy *d, struct deploy_report *report)
 {
     const struct ran *last = deploy_last(d);
-    *report = (struct deploy_report){
-        .deployment_id = "", .pre_start_tag = last ? last->tag : "", .left = d->plan.to_run, .sql = str_new(cx->arena)};
+    *report = (struct deploy_report){.deployment_id = "",
+                                     .pre_start_tag = last ? last->tag : "",
+                                     .left = d->plan.to_run,
+                                     .sql = str_new(cx->arena),
+                                     .statements = {.most = STATEMENTS_MAX}};
 }
 
 bool under_lock(struct ctx *cx, struct deploy *d, struct deploy_report *report, under_lock_fn body, const void *user)

@@ -72,6 +72,8 @@ void walk_end(struct walk *w);
 #define WALK_AUTO __attribute__((cleanup(walk_end))) struct walk
 /* The i-th change in the order in which the work goes over them. */
 const struct change *work_change(const struct work *work, size_t i);
+/* One more statement, unless the list is full; NULL: nobody wants it. */
+void sent_add(struct arena *a, struct sent *sent, const struct statement *s);
 struct change_env change_env_of(const struct deploy *d, const struct changeset *cs);
 /* "changelog.xml" of a change, for messages. */
 const char *change_file(const struct changeset *cs, const struct change *c);
@@ -94,6 +96,7 @@ const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct pla
 const char *deploy_sql(struct ctx *cx, const struct deploy *d, const char *sql);
 
 /* deploy.c */
+void begin_report(struct ctx *cx, struct deploy *d, struct deploy_report *report);
 typedef bool (*under_lock_fn)(struct ctx *cx, struct deploy *d, struct deploy_report *report, const void *user);
 /* Takes the changelog lock, reads the history anew, runs the body, releases. */
 bool under_lock(struct ctx *cx, struct deploy *d, struct deploy_report *report, under_lock_fn body, const void *user);

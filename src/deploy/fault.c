@@ -42,6 +42,8 @@ void statement_fault(struct ctx *cx, struct deploy *d, const struct fault *f)
         said = arena_strndup(a, said, strlen(said) - strlen(where));
     if (f->in_source && c->map.places.n)
         source_locate(&c->map, c->sql, f->offset, &line, &column);
+    for (size_t i = 0; f->in_source && !c->map.places.n && i < f->offset; i++)
+        line += c->sql[i] == '\n'; /* no map: the text stands as one piece where the change starts */
     str_addf(&detail, "statement %zu%s, %s:%d:%d", f->nth, f->of ? arena_printf(a, " of %zu", f->of) : "", file, line,
              column);
     if (f->in_source && f->shown)

@@ -21,7 +21,8 @@ static const char *one_line(struct arena *a, const char *text)
     return text_replace(a, text_replace(a, text, "\n", " "), "\r", " ");
 }
 
-static bool statements(struct ctx *cx, struct deploy *d, const struct work *work, struct str *out, bool *path_changed)
+static bool statements(struct ctx *cx, struct deploy *d, const struct work *work, struct str *out, struct sent *sent,
+                       bool *path_changed)
 {
     WALK_AUTO w = work_walk(cx, d, work, cx->arena);
     struct statement st;
@@ -36,6 +37,7 @@ static bool statements(struct ctx *cx, struct deploy *d, const struct work *work
         /* As in a run, the next changeset does not inherit a path that this one set. */
         *path_changed = *path_changed || strcasestr(st.text, "search_path") || strcasestr(st.text, "discard") ||
                         strcasestr(st.text, "reset");
+        sent_add(cx->arena, sent, &st);
         str_addn(out, st.text, st.len);
         str_addf(out, "%s\n\n", statement_end(st.text, st.len));
     }
@@ -100,7 +102,7 @@ static bool ask_first(struct ctx *cx, struct deploy *d, const struct plan_item *
     return true;
 }
 
-bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
+bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out, struct sent *sent)
 {
     struct arena *a = cx->arena;
     long long order = d->max_order;
@@ -126,7 +128,7 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
         str_addf(out, "-- Changeset %s\n", one_line(a, changeset_name(a, cs)));
         if (*cs->comments)
             str_addf(out, "-- %s\n", one_line(a, cs->comments));
-        if (update && !statements(cx, d, &work, out, &path_changed))
+        if (update && !statements(cx, d, &work, out, sent, &path_changed))
             return false;
         line(out, history_row_sql(cx, d, item, update && item->ran ? "RERAN" : "EXECUTED", ++order));
     }
@@ -137,7 +139,8 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
     return true;
 }
 
-bool rollback_preview(struct ctx *cx, struct deploy *d, const struct rollback_plan *plan, struct str *out)
+bool rollback_preview(struct ctx *cx, struct deploy *d, const struct rollback_plan *plan, struct str *out,
+                      struct sent *sent)
 {
     struct arena *a = cx->arena;
     bool path_changed = false;
@@ -152,7 +155,7 @@ bool rollback_preview(struct ctx *cx, struct deploy *d, const struct rollback_pl
         if (path_changed)
             path(cx, d, out);
         str_addf(out, "-- Rolling Back ChangeSet: %s\n", one_line(a, changeset_name(a, cs)));
-        if (!statements(cx, d, &work, out, &path_changed))
+        if (!statements(cx, d, &work, out, sent, &path_changed))
             return false;
         line(out, history_delete_sql(cx, d, item->ran ? item->ran : &later));
     }

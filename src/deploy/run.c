@@ -198,14 +198,14 @@ struct ending attempt_run(struct attempt *t, bool nothing)
     struct deploy *d = t->d;
     const struct changeset *cs = t->cs;
     struct ending e = {0};
-    size_t script = t->script ? t->script->len : 0, listed = t->list ? t->list->n : 0;
+    size_t script = t->script ? t->script->len : 0, listed = t->sent ? t->sent->list.n : 0;
 
     for (;;) {
         t->committed_inside = t->commit_sent = false;
         if (t->asks && t->script)
             str_truncate(t->script, script);
-        if (t->asks && t->list)
-            t->list->n = listed;
+        if (t->asks && t->sent)
+            t->sent->list.n = listed;
         e.ok = nothing                              ? mark_ran(t)
                : !cs->run_in_transaction            ? run_outside(t, &e.half)
                : t->own_transactions || t->one_by_one ? run_one_by_one(t)
@@ -252,7 +252,7 @@ bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *ite
     bool sync = d->options.action != DEPLOY_UPDATE, run = !sync;
     struct work work = {.set = cs, .changes = &cs->changes};
     __attribute__((cleanup(free_attempt))) struct attempt t = {
-        .cx = cx, .d = d, .ran = item->ran, .cs = cs, .work = work, .script = &report->sql, .list = &report->statements};
+        .cx = cx, .d = d, .ran = item->ran, .cs = cs, .work = work, .script = &report->sql, .sent = &report->statements};
     long long started = clock_ms(), order = d->max_order + 1;
     struct deploy_step step = {.set = cs,
                                .outcome = sync        ? STEP_SYNCED
@@ -262,12 +262,12 @@ bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *ite
 
     t.what = arena_printf(cx->arena, "changeset %s", name);
     str_addf(&report->sql, "-- changeset %s (%s:%d)\n", name, cs->file, cs->line);
-    size_t script = report->sql.len, listed = report->statements.n;
+    size_t script = report->sql.len, listed = report->statements.list.n;
     if (run && (!look_ahead(&t, &report->sql) || !ask_first(&t, &step, &run)))
         return false;
     if (!run && !sync) { /* the preconditions decided */
         str_truncate(&report->sql, script);
-        report->statements.n = listed;
+        report->statements.list.n = listed;
     }
     if (step.outcome == STEP_SKIPPED) {
         *VEC_PUSH(cx->arena, &report->steps) = step;
@@ -318,7 +318,7 @@ bool changeset_undo(struct ctx *cx, struct deploy *d, const struct rollback_item
                                                                .cs = cs,
                                                                .work = rollback_work(item),
                                                                .script = &report->sql,
-                                                               .list = &report->statements};
+                                                               .sent = &report->statements};
     long long started = clock_ms();
     struct deploy_step step = {.set = cs, .outcome = STEP_ROLLED_BACK, .note = ""};
 

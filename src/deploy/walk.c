@@ -21,7 +21,7 @@ struct change_env change_env_of(const struct deploy *d, const struct changeset *
     return (struct change_env){
         .pg = d->pg,
         .server_version = pg_version(d->pg),
-        .default_schema = text_empty(d->options.default_schema) ? NULL : d->options.default_schema,
+        .default_schema = d->default_schema, /* Liquibase writes it before every name that has none */
         .quoting = cs->quoting,
     };
 }
@@ -150,6 +150,17 @@ bool walk_next(struct walk *w, struct statement *out, bool *more)
     return visit(w, out);
 }
 
+void sent_add(struct arena *a, struct sent *sent, const struct statement *s)
+{
+    if (!sent || sent->cut)
+        return;
+    sent->cut = sent->most && sent->bytes + s->len > sent->most;
+    if (sent->cut)
+        return;
+    sent->bytes += s->len;
+    *VEC_PUSH(a, &sent->list) = arena_strndup(a, s->text, s->len);
+}
+
 /* ---- an attempt's ---- */
 
 struct walk walk_start(struct attempt *t)
@@ -169,8 +180,8 @@ bool attempt_next(struct attempt *t, struct walk *w, struct statement *out, bool
         str_addn(t->script, out->text, out->len);
         str_addf(t->script, "%s\n", statement_end(out->text, out->len));
     }
-    if (t->asks && t->list)
-        *VEC_PUSH(t->cx->arena, t->list) = arena_strndup(t->cx->arena, out->text, out->len);
+    if (t->asks)
+        sent_add(t->cx->arena, t->sent, out);
     return true;
 }
 
@@ -240,8 +251,7 @@ bool look_ahead(struct attempt *t, struct str *script)
             continue;
         str_addn(script, s.text, s.len);
         str_addf(script, "%s\n", statement_end(s.text, s.len));
-        if (t->list)
-            *VEC_PUSH(t->cx->arena, t->list) = arena_strndup(t->cx->arena, s.text, s.len);
+        sent_add(t->cx->arena, t->sent, &s);
     }
     if (t->asks && t->cs->run_in_transaction)
         t->statements = 0;

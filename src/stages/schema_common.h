@@ -13,7 +13,7 @@ struct schema_config {
     const char *changeset_id, *changeset_author, *changeset_path;
     long long count, lock_wait, lock_timeout, lock_retries, statement_timeout;
     int split, action, direction;
-    bool tag_before, print, force, skip_unknown;
+    bool tag_before, print, force, skip_unknown, history;
     const char *default_schema_name, *liquibase_schema_name, *database_changelog_table_name,
         *database_changelog_lock_table_name;
     const char *liquibase_version;
@@ -101,13 +101,20 @@ bool schema_range(struct run *run, const struct schema_config *c, struct rollbac
 /* ---- what a run did: outputs, tables, findings (schema_report.c) ---- */
 
 void schema_report_steps(struct run *run, const struct deploy_report *r);
-/* The outputs transaction_ids, change_sets, sql_commands. */
-void schema_report_ids(struct run *run, const struct deploy_report *r);
+/* The outputs change_sets and sql_commands. */
+void schema_report_sets(struct run *run, const struct deploy_report *r);
 void schema_output_statements(struct run *run, const struct str_list *statements);
 /* change_sets of what would run, or be rolled back; `sets` ends with NULL. */
 void schema_output_sets(struct run *run, const struct changeset *const *sets, size_t n, const char *what);
 /* The script as NAME in output_dir; after a failure (`ok` false) a second one, say of the disk, must not hide the first. */
 bool schema_report_sql(struct run *run, const char *name, const struct deploy_report *r, bool ok);
+
+/* ---- what would be done (schema_preview.c) ---- */
+
+/* Script, table and outputs of what this run takes, or of a rollback; nothing is written to the database. */
+bool schema_preview_deploy(struct run *run, struct deploy *d, const char *file, bool print);
+bool schema_preview_rollback(struct run *run, struct deploy *d, const struct rollback_plan *plan, const char *file,
+                             bool print);
 
 /* ---- the other actions (schema_actions.c) ---- */
 
