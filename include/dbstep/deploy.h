@@ -91,6 +91,9 @@ static inline void deploy_close_ptr(struct deploy **d)
 const struct plan *deploy_plan(const struct deploy *d);
 const struct ran *deploy_last(const struct deploy *d); /* the newest row; NULL: none */
 
+/* The tag that a changeset sets (tagDatabase); NULL: none. */
+const char *deploy_set_tag(const struct changeset *cs);
+
 /* Schema that changesets work in; schema and name of the history table. */
 const char *deploy_default_schema(const struct deploy *d);
 void deploy_history_place(const struct deploy *d, const char **schema, const char **table);

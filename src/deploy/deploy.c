@@ -67,6 +67,7 @@ static bool put_empty_row(struct ctx *cx, struct deploy *d, struct deploy_report
     struct changeset empty = {.id = arena_printf(cx->arena, "%lld", clock_wall_ms()),
                               .author = HISTORY_OWN_AUTHOR,
                               .path = HISTORY_OWN_PATH,
+                              .filename = HISTORY_OWN_PATH,
                               .comments = ""};
     struct plan_item item = {.set = &empty};
 

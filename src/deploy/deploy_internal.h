@@ -140,7 +140,6 @@ const char *session_sql(struct ctx *cx, struct deploy *d,
 
 /* rollback.c */
 struct work rollback_work(const struct rollback_item *item);
-const char *changeset_tag(const struct changeset *cs); /* of its tagDatabase change; NULL: it has none */
 
 /* fault.c */
 struct fault {

@@ -205,12 +205,12 @@ const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_
     const char *comments = arena_strndup(a, cs->comments, text_utf8_prefix(cs->comments, strlen(cs->comments), 250));
     const char *version = d->options.liquibase_version ? d->options.liquibase_version : DEPLOY_LIQUIBASE_VERSION;
     const struct ran *ran = item->ran;
-    const char *tag = changeset_tag(cs), *quoted_tag = tag ? literal(cx, d, tag, false) : "";
+    const char *tag = deploy_set_tag(cs), *quoted_tag = tag ? literal(cx, d, tag, false) : "";
     const char *const pairs[] = {
         "history",     d->history,
         "id",          literal(cx, d, ran ? ran->id : cs->id, false),
         "author",      literal(cx, d, ran ? ran->author : cs->author, false),
-        "filename",    literal(cx, d, ran ? ran->path : cs->path, false),
+        "filename",    literal(cx, d, ran ? ran->path : cs->filename, false),
         "order",       arena_printf(a, "%lld", order),
         "md5sum",      literal(cx, d, item->sum, true),
         "description", literal(cx, d, changeset_description(a, cs), false),

@@ -117,7 +117,7 @@ static void choose(struct arena *a, struct deploy *d)
         return;
     for (size_t i = 0; i < d->plan.items.n; i++) {
         const struct plan_item *item = &d->plan.items.at[i];
-        const char *tag = to_tag ? changeset_tag(item->set) : NULL;
+        const char *tag = to_tag ? deploy_set_tag(item->set) : NULL;
         if (item->action != PLAN_RUN && (item->action != PLAN_RERUN || d->options.action != DEPLOY_UPDATE))
             continue;
         if (most >= 0 && most-- == 0)

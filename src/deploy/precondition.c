@@ -164,7 +164,7 @@ static bool of_schema(struct asking *q, const struct precondition *p, struct ans
     case PRE_TABLE_EXISTS:
     case PRE_VIEW_EXISTS: {
         bool is_table = p->kind == PRE_TABLE_EXISTS;
-        const char *params[] = {schema, name ? name : table, is_table ? "r,p" : "v"};
+        const char *params[] = {folded, name ? name : table, is_table ? "r,p" : "v"};
         return count(q, sql_deploy_pre_relation, 3, params, &found) &&
                exists(q, out, found,
                       arena_printf(a, "%s %s.%s", is_table ? "table" : "view", schema, name ? name : p->table));

@@ -151,7 +151,7 @@ bool rollback_preview(struct ctx *cx, struct deploy *d, const struct rollback_pl
         const struct changeset *cs = item->set;
         struct work work = rollback_work(item);
         /* A changeset that has not run will have been recorded under its present name. */
-        struct ran later = {.id = cs->id, .author = cs->author, .path = cs->path};
+        struct ran later = {.id = cs->id, .author = cs->author, .path = cs->filename};
         if (path_changed)
             path(cx, d, out);
         str_addf(out, "-- Rolling Back ChangeSet: %s\n", one_line(a, changeset_name(a, cs)));

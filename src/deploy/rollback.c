@@ -46,7 +46,7 @@ static const struct changeset *look_up(const struct catalogue *c, const char *id
     return found ? *found : NULL;
 }
 
-const char *changeset_tag(const struct changeset *cs)
+const char *deploy_set_tag(const struct changeset *cs)
 {
     const char *tag = NULL;
     for (size_t i = 0; i < cs->changes.n && !tag; i++)

@@ -33,7 +33,8 @@ enum outcome { COMMITTED, NOT_COMMITTED, UNKNOWN };
 static bool row_tells(struct ctx *cx, struct attempt *t, bool *done)
 {
     const struct ran *ran = t->ran;
-    const char *params[] = {ran ? ran->id : t->cs->id, ran ? ran->author : t->cs->author, ran ? ran->path : t->cs->path,
+    const char *params[] = {ran ? ran->id : t->cs->id, ran ? ran->author : t->cs->author,
+                            ran ? ran->path : t->cs->filename,
                             t->d->deployment_id};
     long long n = 0;
     bool ok = t->work.back ? pg_query_int(cx, t->d->pg, &n, deploy_sql(cx, t->d, sql_deploy_history_count), 3, params)

@@ -68,6 +68,22 @@ static bool check_inputs(struct ctx *cx, const struct schema_config *c)
     return true;
 }
 
+/* As Liquibase, which then runs everything, too: it may be a slip. */
+static void warn_of_tag(struct run *run, const struct schema_config *c, const struct deploy *d)
+{
+    const struct plan *plan = deploy_plan(d);
+    struct ran_list rows = deploy_rows(d);
+    bool found = text_empty(c->to_tag);
+
+    for (size_t i = 0; i < plan->items.n && !found; i++)
+        found = text_equal(deploy_set_tag(plan->items.at[i].set), c->to_tag);
+    for (size_t i = 0; i < rows.n && !found; i++)
+        found = text_equal_nocase(rows.at[i].tag, c->to_tag);
+    if (!found)
+        result_finding(run->result, SEV_WARNING, "tag-not-found",
+                       "no changeset sets the tag '%s' and no row has it, so all that is pending runs", c->to_tag);
+}
+
 static bool run_deploy(struct run *run, const void *config)
 {
     const struct schema_config *c = config;
@@ -82,6 +98,7 @@ static bool run_deploy(struct run *run, const void *config)
     if (!check_inputs(cx, c) || !schema_open(run, c, &log, &d) || !deploy_check(cx, d))
         return false;
     schema_note_order(run, d);
+    warn_of_tag(run, c, d);
     if (run->dry_run)
         return dry_run(run, d);
 
