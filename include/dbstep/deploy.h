@@ -18,8 +18,8 @@
 
 /* What a run does with the pending changesets. */
 enum deploy_action {
-    DEPLOY_UPDATE,    /* runs them */
-    DEPLOY_SYNC,      /* records them as executed without running them (changelog-sync, with to_tag: changelog-sync-to-tag) */
+    DEPLOY_UPDATE, /* runs them */
+    DEPLOY_SYNC, /* records them as executed without running them (changelog-sync, with to_tag: changelog-sync-to-tag) */
     DEPLOY_MARK_NEXT, /* the same, the first one only (mark-next-changeset-ran) */
 };
 
@@ -28,12 +28,13 @@ struct deploy_options {
     enum split_mode split;
     const char *contexts, *labels; /* filters; NULL: none */
     long long count;               /* at most so many changesets; negative: all */
-    const char *to_tag;            /* ends behind the changeset with this tagDatabase; NULL: none. Nothing runs when a row has that tag */
-    const char *tag;               /* put on the newest row at the end; NULL: none */
-    bool tag_before;               /* put a tag on the newest row before the first changeset, unless it has one */
-    long long lock_wait_ms;        /* for the changelog lock */
-    long long lock_timeout_ms;     /* of the server, for each statement; 0: the server's */
-    long long lock_retries;        /* how often a changeset is tried again after that */
+    const char
+        *to_tag; /* ends behind the changeset with this tagDatabase; NULL: none. Nothing runs when a row has that tag */
+    const char *tag;           /* put on the newest row at the end; NULL: none */
+    bool tag_before;           /* put a tag on the newest row before the first changeset, unless it has one */
+    long long lock_wait_ms;    /* for the changelog lock */
+    long long lock_timeout_ms; /* of the server, for each statement; 0: the server's */
+    long long lock_retries;    /* how often a changeset is tried again after that */
     long long statement_timeout_ms;
     const char *default_schema;                              /* NULL: the session's */
     const char *history_schema, *history_table, *lock_table; /* NULL: default schema, and Liquibase's names */
@@ -71,8 +72,9 @@ struct plan_item {
 };
 
 struct plan {
-    VEC(struct plan_item) items;     /* in the changelog's order */
-    VEC(const struct plan_item *) chosen; /* those that this run takes: pending, up to count and to_tag, by its action */
+    VEC(struct plan_item) items; /* in the changelog's order */
+    VEC(const struct plan_item *)
+    chosen;                          /* those that this run takes: pending, up to count and to_tag, by its action */
     VEC(const struct ran *) unknown; /* rows of changesets that the changelog does not have */
     size_t to_run, changed, new_sums;
 };
@@ -186,7 +188,8 @@ struct rollback_range {
 struct rollback_item {
     const struct ran *ran; /* NULL: has not run (a rollback of the future) */
     const struct changeset *set;
-    const struct changeset *by; /* its rollback runs that changeset; NULL: its own rollback, or the inverse of its changes */
+    const struct changeset
+        *by; /* its rollback runs that changeset; NULL: its own rollback, or the inverse of its changes */
 };
 struct rollback_plan {
     VEC(struct rollback_item) items; /* in the order in which they are undone */

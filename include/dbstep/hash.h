@@ -10,7 +10,7 @@ enum hash_kind { HASH_MD5, HASH_SHA224, HASH_SHA256, HASH_SHA384, HASH_SHA512 };
 #define HASH_MAX 64      /* bytes of the longest digest */
 #define HASH_HEX_MAX 129 /* its hexadecimal text, terminated */
 
-struct hash; /* a running digest; OpenSSL's */
+struct hash; /* a running digest */
 
 struct hash *hash_start(enum hash_kind kind);
 void hash_add(struct hash *h, const void *data, size_t n);

@@ -83,6 +83,7 @@ bool pg_bool(const struct pg_rows *rows, int row, int column);     /* 't' */
 /* A bigint of a result in binary form (pg_pool_add_words); 0 for NULL. */
 uint64_t pg_word(const struct pg_rows *rows, int row, int column);
 const char *pg_column_name(const struct pg_rows *rows, int column);
+int pg_column_typmod(const struct pg_rows *rows, int column);      /* of a varchar(n): n + 4; -1: none */
 int pg_column_index(const struct pg_rows *rows, const char *name); /* -1 */
 
 /* ---- statements ---- */

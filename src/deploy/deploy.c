@@ -15,6 +15,7 @@ bool deploy_open(struct ctx *cx, const struct pg_target *target, const struct de
     struct pg_options o = {.role = "database"};
 
     *d = (struct deploy){.cx = cx, .target = target, .options = *options, .log = log};
+    d->kept = ARENA_NEW(cx->arena, struct kept_rows *);
     d->deployment_id = arena_printf(cx->arena, "%010lld", clock_wall_ms() % 10000000000LL);
     *out = d;
     if (!pg_open(cx, target, &o, &d->pg) || !history_open(cx, d))
@@ -30,6 +31,7 @@ void deploy_close(struct deploy *d)
     lock_release(d);
     pg_close(d->pg);
     d->pg = NULL;
+    history_forget(d);
 }
 
 static bool bring_sums_up_to_date(struct ctx *cx, struct deploy *d, struct deploy_report *report)

@@ -5,6 +5,11 @@
 #include "dbstep/deploy.h"
 #include "dbstep/statement_kind.h"
 
+struct kept_rows {
+    struct pg_rows rows;
+    struct kept_rows *next;
+};
+
 struct deploy {
     struct ctx *cx; /* of deploy_open, for deploy_close */
     const struct pg_target *target;
@@ -15,11 +20,11 @@ struct deploy {
     /* from the server */
     const char *default_schema, *history_schema, *search_path, *client;
     bool history_exists, lock_exists, schema_exists, progress_exists;
-    const char *columns;                   /* "id:259 author:259 …", "" without a table */
     const char *history, *lock, *progress; /* qualified and quoted */
     const char *lock_pkey;
     const char *history_table; /* its bare name */
     VEC(struct ran) rows;
+    struct kept_rows **kept; /* the results that the rows' texts lie in; shared by copies of this struct */
     long long max_order;
     const char *row_locked_by; /* LOCKEDBY as read with the history; "" when free or not known */
 
@@ -81,6 +86,7 @@ const char *change_file(const struct changeset *cs, const struct change *c);
 /* history.c */
 bool history_open(struct ctx *cx, struct deploy *d);
 bool history_read(struct ctx *cx, struct deploy *d);
+void history_forget(struct deploy *d);
 bool history_prepare(struct ctx *cx, struct deploy *d); /* create or upgrade; under the lock */
 const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item, const char *exectype,
                             long long order);
@@ -147,10 +153,10 @@ struct fault {
     const struct change *change; /* NULL: not known */
     const char *what;            /* "changeset X" */
     const char *statement;
-    size_t nth, of;  /* of: 0 when not known */
-    bool in_source;  /* the change is SQL text, and the statement begins at, or fails at: */
-    size_t offset;   /* this byte of it */
-    bool shown;      /* the server said where in the statement it fails */
+    size_t nth, of; /* of: 0 when not known */
+    bool in_source; /* the change is SQL text, and the statement begins at, or fails at: */
+    size_t offset;  /* this byte of it */
+    bool shown;     /* the server said where in the statement it fails */
 };
 /* Replaces the recorded error of the server by one that says which changeset, which statement, which line. */
 void statement_fault(struct ctx *cx, struct deploy *d, const struct fault *f);

@@ -147,11 +147,12 @@ static bool give_up(struct ctx *cx, struct deploy *d, const char *holder, bool f
 {
     fail(cx, E_LOCKED, "the changelog lock of %s is held by %s", pg_where(d->pg), *holder ? holder : "another run");
     if (foreign)
-        err_hint(cx,
-                 "that is no run of dbstep, so it is honoured; when it is dead for certain, release it: schema-deploy with the "
-                 "action release-lock, or UPDATE %s SET locked = FALSE, lockedby = NULL, lockgranted = NULL WHERE id = 1; or raise "
-                 "lock_wait",
-                 d->lock);
+        err_hint(
+            cx,
+            "that is no run of dbstep, so it is honoured; when it is dead for certain, release it: schema-deploy with the "
+            "action release-lock, or UPDATE %s SET locked = FALSE, lockedby = NULL, lockgranted = NULL WHERE id = 1; or raise "
+            "lock_wait",
+            d->lock);
     else
         err_hint(
             cx,

@@ -31,8 +31,8 @@ bool back_off(struct attempt *t, long long *tries)
     struct err e = cx->err;
     long long pause = 250LL << (*tries < 5 ? *tries : 5);
     ++*tries;
-    log_info("%s waits %s for a lock that others hold (try %lld of %lld): %s", t->what,
-             text_duration(cx->arena, pause), *tries, t->d->options.lock_retries, e.message);
+    log_info("%s waits %s for a lock that others hold (try %lld of %lld): %s", t->what, text_duration(cx->arena, pause),
+             *tries, t->d->options.lock_retries, e.message);
     err_clear(cx);
     return ctx_sleep(cx, pause, "waiting before the next attempt at a lock");
 }
@@ -95,7 +95,8 @@ static bool start(struct progress *p)
     p->resumed = true;
     p->done = (size_t)pg_int(&rows, 0, 1);
     p->running = (size_t)pg_int(&rows, 0, 2);
-    log_warning("%s was left unfinished at %s with %zu of %s statements done: going on there", t->what, pg_text(&rows, 0, 3), p->done, total);
+    log_warning("%s was left unfinished at %s with %zu of %s statements done: going on there", t->what,
+                pg_text(&rows, 0, 3), p->done, total);
 
     /* What is done must still be what the changeset begins with. */
     WALK_AUTO w = walk_start(t);
@@ -124,7 +125,7 @@ static bool start(struct progress *p)
 struct index {
     struct index_statement is;
     bool exists, valid, on_table; /* on_table: of the statement's table, for certain */
-    const char *found; /* its name, quoted and with its schema where needed */
+    const char *found;            /* its name, quoted and with its schema where needed */
 };
 
 static bool look_at_index(struct attempt *t, struct index *x)

@@ -145,8 +145,8 @@ void plan_make(struct ctx *cx, struct deploy *d)
         item->set = &d->log->sets.at[i];
         item->ran = find(sorted, n, item->set, &at);
         for (size_t k = at + 1; item->ran && k-- > 0;) { /* every row of this changeset */
-            if (identity_compare(sorted[k]->id, sorted[k]->author, sorted[k]->same_path, item->set->id, item->set->author,
-                        item->set->path) != 0)
+            if (identity_compare(sorted[k]->id, sorted[k]->author, sorted[k]->same_path, item->set->id,
+                                 item->set->author, item->set->path) != 0)
                 break;
             known[k] = true;
         }
@@ -169,8 +169,10 @@ static bool can_run(struct ctx *cx, const struct plan_item *item)
         return true;
     fail(cx, E_CHANGELOG, "changeset %s wants to be run with '%s'", changeset_name(cx->arena, cs), cs->run_with);
     err_place(cx, cs->file, cs->line, 1);
-    err_hint(cx, "runWith needs another program, which is not there; take it off when the changeset is plain SQL, or mark it as "
-                 "ran after having run it by hand");
+    err_hint(
+        cx,
+        "runWith needs another program, which is not there; take it off when the changeset is plain SQL, or mark it as "
+        "ran after having run it by hand");
     return false;
 }
 

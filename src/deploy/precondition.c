@@ -76,9 +76,10 @@ static bool sql_check(struct asking *q, const struct precondition *p, struct ans
     if (!pg_query(q->cx, q->d->pg, &rows, arena_strndup(a, p->sql, n), 0, NULL))
         return false;
     if (rows.n != 1 || rows.columns != 1) {
-        *out = (struct answer){.is = PRE_ERROR,
-                               .why = arena_printf(a, "the check gave %s of %s, where one value is expected",
-                                                   text_plural(a, rows.n, "row"), text_plural(a, rows.columns, "column"))};
+        *out =
+            (struct answer){.is = PRE_ERROR,
+                            .why = arena_printf(a, "the check gave %s of %s, where one value is expected",
+                                                text_plural(a, rows.n, "row"), text_plural(a, rows.columns, "column"))};
         return true;
     }
     const char *got = arena_strdup(a, pg_text(&rows, 0, 0)), *expected = p->expected ? p->expected : "";
@@ -96,7 +97,8 @@ static bool rows_of(struct asking *q, const struct precondition *p, struct answe
     long long n = 0;
 
     if (!pg_query_int(q->cx, q->d->pg, &n,
-                      pg_fill(q->cx, p->kind == PRE_ROW_COUNT ? sql_deploy_pre_rows : sql_deploy_pre_empty, pairs), 0, NULL))
+                      pg_fill(q->cx, p->kind == PRE_ROW_COUNT ? sql_deploy_pre_rows : sql_deploy_pre_empty, pairs), 0,
+                      NULL))
         return false;
     if (p->kind == PRE_TABLE_IS_EMPTY)
         return said(out, n == 0, arena_printf(a, "table %s.%s is empty", schema, name),
@@ -156,9 +158,7 @@ static bool of_schema(struct asking *q, const struct precondition *p, struct ans
                *name = text_empty(p->name) ? NULL : p->name,
                *columns = text_empty(p->columns) ? NULL : column_list(a, p->columns);
     const char *on = table ? arena_printf(a, " of %s.%s", folded, table) : arena_printf(a, " in schema %s", folded);
-    const char *which = name      ? arena_printf(a, " %s", name)
-                        : columns ? arena_printf(a, " on (%s)", columns)
-                                  : "";
+    const char *which = name ? arena_printf(a, " %s", name) : columns ? arena_printf(a, " on (%s)", columns) : "";
 
     switch (p->kind) {
     case PRE_TABLE_EXISTS:

@@ -123,7 +123,8 @@ static bool resolve(struct ctx *cx, struct deploy *d, const struct catalogue *se
         item.by = look_up(sets, r->id, r->author, r->path ? changelog_path_normalise(cx->arena, r->path) : cs->path);
         if (!item.by)
             impossible(cx, out, cs, r->line,
-                       arena_printf(cx->arena, "its rollback refers to changeset %s::%s::%s, which the changelog does not have",
+                       arena_printf(cx->arena,
+                                    "its rollback refers to changeset %s::%s::%s, which the changelog does not have",
                                     r->path ? r->path : cs->path, r->id, r->author));
     }
     *VEC_PUSH(cx->arena, &out->plan.items) = item;
@@ -173,10 +174,9 @@ static bool find_range(struct ctx *cx, struct deploy *d, const struct catalogue 
             return false;
         for (size_t i = at; i < n; i++)
             taken[i] = i > at || goes_with_its_tag(&d->rows.at[i], look_up(sets, d->rows.at[i].id, d->rows.at[i].author,
-                                                                             d->rows.at[i].same_path));
+                                                                           d->rows.at[i].same_path));
         return true;
-    case BACK_TO_DATE:
-        return rows_after(cx, d, r->date, taken);
+    case BACK_TO_DATE: return rows_after(cx, d, r->date, taken);
     case BACK_BY_COUNT: memset(taken, true, n * sizeof *taken); return true;
     case BACK_ONE:
         for (size_t i = 0; i < n; i++) {
@@ -199,16 +199,21 @@ static bool refuse_unknown(struct ctx *cx, const struct deploy *d, const struct 
     fail(cx, E_GUARD, "%s of %s in the range %s not in the changelog, so how to roll %s back is not known",
          text_plural(cx->arena, (long long)n, "row"), d->history, n == 1 ? "is" : "are", n == 1 ? "it" : "them");
     err_detail(cx, "%s", unknown->s);
-    err_hint(cx, "use the version of the changelog that was deployed; rows of another changelog are left alone with skip_unknown");
+    err_hint(
+        cx,
+        "use the version of the changelog that was deployed; rows of another changelog are left alone with skip_unknown");
     return false;
 }
 
 static bool refuse_impossible(struct ctx *cx, const struct undo_list *undo)
 {
-    fail(cx, E_GUARD, "%s cannot be rolled back; nothing was", text_plural(cx->arena, (long long)undo->n_impossible, "changeset"));
+    fail(cx, E_GUARD, "%s cannot be rolled back; nothing was",
+         text_plural(cx->arena, (long long)undo->n_impossible, "changeset"));
     err_detail(cx, "%s", undo->impossible.s);
-    err_hint(cx, "give each of them a rollback, an empty one where there is nothing to undo (formatted SQL: '--rollback empty'); it is in "
-                 "no checksum, so changesets that ran may get one");
+    err_hint(
+        cx,
+        "give each of them a rollback, an empty one where there is nothing to undo (formatted SQL: '--rollback empty'); it is in "
+        "no checksum, so changesets that ran may get one");
     return false;
 }
 
@@ -325,8 +330,8 @@ static bool verify(struct ctx *cx, struct deploy *d, const struct rollback_plan 
         return true;
     }
     if (wrong)
-        fail(cx, E_VERIFY, "after the rollback %s is not as it should be: the row of %s::%s::%s", d->history, wrong->path,
-             wrong->id, wrong->author);
+        fail(cx, E_VERIFY, "after the rollback %s is not as it should be: the row of %s::%s::%s", d->history,
+             wrong->path, wrong->id, wrong->author);
     else
         fail(cx, E_VERIFY, "after the rollback %s has rows that it had not before", d->history);
     err_hint(cx, "somebody else writes to the history, or one of the rollbacks does");

@@ -34,8 +34,7 @@ static bool row_tells(struct ctx *cx, struct attempt *t, bool *done)
 {
     const struct ran *ran = t->ran;
     const char *params[] = {ran ? ran->id : t->cs->id, ran ? ran->author : t->cs->author,
-                            ran ? ran->path : t->cs->filename,
-                            t->d->deployment_id};
+                            ran ? ran->path : t->cs->filename, t->d->deployment_id};
     long long n = 0;
     bool ok = t->work.back ? pg_query_int(cx, t->d->pg, &n, deploy_sql(cx, t->d, sql_deploy_history_count), 3, params)
                            : pg_query_int(cx, t->d->pg, &n, deploy_sql(cx, t->d, sql_deploy_history_find), 4, params);
@@ -189,8 +188,9 @@ static void after_loss(struct attempt *t, struct ending *e)
     if (!e->committed || e->ok)
         return;
     fail(cx, E_UNREACHABLE, "connection lost after %s, which was committed and recorded", t->what);
-    err_hint(cx, "changesets of this run changed their session (SET, temporary tables …), so the others are not run in a "
-                 "new one; run the stage again");
+    err_hint(cx,
+             "changesets of this run changed their session (SET, temporary tables …), so the others are not run in a "
+             "new one; run the stage again");
 }
 
 struct ending attempt_run(struct attempt *t, bool nothing)
@@ -207,10 +207,10 @@ struct ending attempt_run(struct attempt *t, bool nothing)
             str_truncate(t->script, script);
         if (t->asks && t->sent)
             t->sent->list.n = listed;
-        e.ok = nothing                              ? mark_ran(t)
-               : !cs->run_in_transaction            ? run_outside(t, &e.half)
+        e.ok = nothing                                ? mark_ran(t)
+               : !cs->run_in_transaction              ? run_outside(t, &e.half)
                : t->own_transactions || t->one_by_one ? run_one_by_one(t)
-                                                    : run_pipelined(t);
+                                                      : run_pipelined(t);
         if (e.ok)
             break;
         if (stopped(cx)) {
@@ -252,8 +252,13 @@ bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *ite
     const char *name = changeset_name(cx->arena, cs);
     bool sync = d->options.action != DEPLOY_UPDATE, run = !sync;
     struct work work = {.set = cs, .changes = &cs->changes};
-    __attribute__((cleanup(free_attempt))) struct attempt t = {
-        .cx = cx, .d = d, .ran = item->ran, .cs = cs, .work = work, .script = &report->sql, .sent = &report->statements};
+    __attribute__((cleanup(free_attempt))) struct attempt t = {.cx = cx,
+                                                               .d = d,
+                                                               .ran = item->ran,
+                                                               .cs = cs,
+                                                               .work = work,
+                                                               .script = &report->sql,
+                                                               .sent = &report->statements};
     long long started = clock_ms(), order = d->max_order + 1;
     struct deploy_step step = {.set = cs,
                                .outcome = sync        ? STEP_SYNCED

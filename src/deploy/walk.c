@@ -33,8 +33,7 @@ const char *change_file(const struct changeset *cs, const struct change *c)
 
 struct walk work_walk(struct ctx *cx, struct deploy *d, const struct work *work, struct arena *scratch)
 {
-    return (struct walk){
-        .cx = cx, .d = d, .work = work, .sx = {.arena = scratch, .deadline = cx->deadline}, .nth = 0};
+    return (struct walk){.cx = cx, .d = d, .work = work, .sx = {.arena = scratch, .deadline = cx->deadline}, .nth = 0};
 }
 
 void walk_end(struct walk *w)
@@ -94,8 +93,8 @@ static bool begin_change(struct walk *w)
     w->list = (struct str_list){0};
     w->next = 0;
     if (!skip && !w->generated)
-        w->splitter = split_start(&w->sx, w->d->options.split, c->sql, c->sql_len, c->split, c->strip_comments,
-                                  c->end_delimiter);
+        w->splitter =
+            split_start(&w->sx, w->d->options.split, c->sql, c->sql_len, c->split, c->strip_comments, c->end_delimiter);
     else if (!skip && !(w->asked && w->skip_asking) && !generate(w))
         return false;
     if (!skip && w->asked && w->joined)
@@ -264,7 +263,8 @@ static bool cut_again(struct attempt *t, const struct change *c, size_t nth, str
 {
     struct ctx sx = {.arena = &t->scratch};
     bool more = true;
-    *splitter = split_start(&sx, t->d->options.split, c->sql, c->sql_len, c->split, c->strip_comments, c->end_delimiter);
+    *splitter =
+        split_start(&sx, t->d->options.split, c->sql, c->sql_len, c->split, c->strip_comments, c->end_delimiter);
     for (size_t i = 0; i < nth; i++)
         if (!split_next(&sx, *splitter, s, &more) || !more)
             return false;
@@ -285,7 +285,8 @@ void blame(struct attempt *t, size_t nth, const char *statement)
         first = t->first[i];
         c = work_change(&t->work, i);
     }
-    struct fault f = {.set = t->cs, .change = c, .what = t->what, .statement = statement, .nth = nth, .of = t->statements};
+    struct fault f = {
+        .set = t->cs, .change = c, .what = t->what, .statement = statement, .nth = nth, .of = t->statements};
     if (c && c->sql && !t->work.inverse && cut_again(t, c, nth - first + 1, &splitter, &s)) {
         /* modifySql may have changed it: then only the place of the whole is known. */
         bool same = strncmp(s.text, statement, s.len) == 0 && !statement[s.len];

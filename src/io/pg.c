@@ -137,6 +137,11 @@ const char *pg_column_name(const struct pg_rows *rows, int column)
     return name ? name : "";
 }
 
+int pg_column_typmod(const struct pg_rows *rows, int column)
+{
+    return PQfmod(rows->handle, column);
+}
+
 int pg_column_index(const struct pg_rows *rows, const char *name)
 {
     for (int i = 0; i < rows->columns; i++)

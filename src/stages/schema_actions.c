@@ -45,8 +45,9 @@ static bool release(struct run *run, const struct schema_config *c, struct deplo
     if (!before.locked && !before.session)
         result_summary(run->result, "the changelog lock is free");
     else
-        result_summary(run->result, "%s the changelog lock of '%s' since %s", released ? "released" : "dry run: did not release",
-                       *before.by ? before.by : "nobody", *before.since ? before.since : "an unknown time");
+        result_summary(run->result, "%s the changelog lock of '%s' since %s",
+                       released ? "released" : "dry run: did not release", *before.by ? before.by : "nobody",
+                       *before.since ? before.since : "an unknown time");
     return true;
 }
 
@@ -59,7 +60,9 @@ bool schema_action(struct run *run, const struct schema_config *c)
         return fail(run->cx, E_INPUT, "the action tag needs the input tag");
     if (!schema_connect(run, c, &log, &d))
         return false;
-    if (c->action == ACTION_TAG ? !put_tag(run, c, d) : c->action == ACTION_CLEAR_SUMS ? !clear_sums(run, d) : !release(run, c, d))
+    if (c->action == ACTION_TAG          ? !put_tag(run, c, d)
+        : c->action == ACTION_CLEAR_SUMS ? !clear_sums(run, d)
+                                         : !release(run, c, d))
         return false;
     result_output_int(run->result, "changesets_applied", 0);
     result_verdict(run->result, VERDICT_PASS);

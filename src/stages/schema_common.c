@@ -127,9 +127,9 @@ void schema_note_order(struct run *run, const struct deploy *d)
             behind = item->set;
         if (item->action != PLAN_RUN || !behind)
             continue;
-        struct finding *f =
-            result_finding(run->result, SEV_NOTE, "out-of-order", "changeset %s is new, yet stands before %s, which ran",
-                           changeset_name(a, item->set), changeset_name(a, behind));
+        struct finding *f = result_finding(run->result, SEV_NOTE, "out-of-order",
+                                           "changeset %s is new, yet stands before %s, which ran",
+                                           changeset_name(a, item->set), changeset_name(a, behind));
         f->file = item->set->file;
         f->line = item->set->line;
         f->object = changeset_name(a, item->set);

@@ -10,7 +10,8 @@ static const struct input_spec inputs[] = {
     SCHEMA_INPUTS(IN_REQUIRED),
     {IN_FIELD(struct schema_config, direction), .type = IN_CHOICE, .def = "update",
      .choices = "update|rollback|future-rollback",
-     .doc = "What schema-deploy would run, what schema-rollback would, or how the pending changesets would be rolled back once they ran"},
+     .doc =
+         "What schema-deploy would run, what schema-rollback would, or how the pending changesets would be rolled back once they ran"},
     {IN_FIELD(struct schema_config, count), .type = IN_INTEGER, .def = "-1", .min = -1, .max = 1000000,
      .doc = "At most so many changesets; -1 for all. For a rollback: so many of the newest"},
     {IN_FIELD(struct schema_config, to_tag), .type = IN_STRING,
@@ -68,7 +69,8 @@ bool schema_preview_rollback(struct run *run, struct deploy *d, const struct rol
     struct str script = str_new(a);
     struct sent sent = {0};
     struct result_table *t =
-        plan->items.n ? result_table(run->result, "Changesets that would be rolled back", "changeset|author|file|ran") : NULL;
+        plan->items.n ? result_table(run->result, "Changesets that would be rolled back", "changeset|author|file|ran")
+                      : NULL;
 
     if (!rollback_preview(run->cx, d, plan, &script, &sent) || !finish(run, &script, &sent, file, print))
         return false;

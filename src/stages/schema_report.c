@@ -16,7 +16,8 @@ static const char *const outcomes[] = {
 void schema_report_steps(struct run *run, const struct deploy_report *r)
 {
     struct arena *a = run->cx->arena;
-    struct result_table *t = r->steps.n ? result_table(run->result, "Changesets", "changeset|author|file|result|#time|#retries") : NULL;
+    struct result_table *t =
+        r->steps.n ? result_table(run->result, "Changesets", "changeset|author|file|result|#time|#retries") : NULL;
     for (size_t i = 0; i < r->steps.n; i++) {
         const struct deploy_step *s = &r->steps.at[i];
         const char *const row[] = {

@@ -97,13 +97,20 @@ static void list_history(struct run *run, const struct deploy *d)
     struct str json = str_new(a);
     struct json_writer w = json_writer(&json);
     struct result_table *t =
-        rows.n ? result_table(run->result, "History", "#order|executed|changeset|author|path|result|tag|deployment") : NULL;
+        rows.n ? result_table(run->result, "History", "#order|executed|changeset|author|path|result|tag|deployment")
+               : NULL;
 
     json_array(&w, NULL);
     for (size_t i = 0; i < rows.n; i++) {
         const struct ran *r = &rows.at[i];
-        const char *const row[] = {arena_printf(a, "%lld", r->order), r->executed, r->id,  r->author,
-                                   r->path,                           r->exectype, r->tag, r->deployment_id};
+        const char *const row[] = {arena_printf(a, "%lld", r->order),
+                                   r->executed,
+                                   r->id,
+                                   r->author,
+                                   r->path,
+                                   r->exectype,
+                                   r->tag,
+                                   r->deployment_id};
         result_row(run->result, t, row);
         json_object(&w, NULL);
         json_string(&w, "id", r->id);

@@ -136,12 +136,14 @@ def test_rows_that_the_changelog_does_not_have(lab):  # noqa: F811
 
 
 def test_rollback_that_is_another_changeset(lab):  # noqa: F811
-    lab.write("--changeset b:make\ncreate view v as select 1 as x;\n--rollback drop view v;\n--changeset b:drop\ndrop view v;\n"
-              "--rollback changesetId:make changesetAuthor:b\n--changeset b:lost\nselect 1;\n--rollback changesetId:nix changesetAuthor:b\n")
+    body = ("--changeset b:make\ncreate view v as select 1 as x;\n--rollback drop view v;\n--changeset b:drop\ndrop view v;\n"
+            "--rollback changesetId:make changesetAuthor:b\n")
+    lab.write(body)
     lab.deploy()
-    r = rollback(lab, count=2)
-    assert r.status == 4 and "changelog.sql::nix::b" in r.err and lab.ids() == ["make", "drop", "lost"], r
-    lab.sql("DELETE FROM databasechangelog WHERE id = 'lost'")
+    lab.write(body.replace("changesetId:make", "changesetId:nix"))
+    r = rollback(lab, count=1)
+    assert r.status in (2, 4) and "nix" in r.err and lab.ids() == ["make", "drop"], r
+    lab.write(body)
     assert rolled_back(rollback(lab, count=1)) == ["drop"] and lab.value("SELECT x FROM v") == 1
 
 
