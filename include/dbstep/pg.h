@@ -115,6 +115,11 @@ bool pg_watch_client(struct ctx *cx, struct pg *pg);
 /* Who holds an advisory lock, by its key in decimal: "session 123, psql from 10.0.0.7 since …"; "" when it is free. */
 bool pg_advisory_holder(struct ctx *cx, struct pg *pg, const char *key, const char **what);
 
+/* The same, told as it goes on: `done` is called with each index of `marks` (ascending) whose statement has been answered well. The
+ * server is asked to send those answers at once. */
+bool pg_pipeline_watched(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n, size_t *failed,
+                         const size_t *marks, size_t n_marks, void (*done)(void *user, size_t statement), void *user);
+
 /* Replication commands answer with several results in a row; this takes the next one (rows or end of command). *more is
  * false when the command is over. A result in COPY mode is read with pg_copy_next until its end, then pg_next_result goes on. */
 bool pg_next_result(struct ctx *cx, struct pg *pg, struct pg_rows *rows, bool *copy, bool *more);

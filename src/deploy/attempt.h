@@ -21,7 +21,7 @@ struct attempt {
     struct sent *sent;     /* every statement */
     bool own_transactions; /* it says BEGIN or COMMIT itself */
     bool one_by_one;       /* a text may hold several statements, or COPY: no extended protocol */
-    bool drops_locks;      /* it may free session locks, ours among them */
+    bool drops_locks;      /* it may free session locks or prepared statements, ours among them */
     bool changes_session;  /* SET, CREATE TEMP …: later changesets may build on it */
     bool committed_inside; /* something of it stays although it failed, or may stay */
     bool commit_sent;
@@ -59,6 +59,9 @@ struct batch {
 };
 void batch_add(struct attempt *t, struct batch *b, const char *sql, size_t nth);
 bool batch_send(struct attempt *t, struct batch *b);
+/* A whole changeset for together.c: BEGIN, what comes `first` (ends with NULL), its statements, guard, row, COMMIT. Fails as walking does. */
+bool add_transaction(struct attempt *t, struct batch *b, const char *const *first, const struct plan_item *item,
+                     long long order);
 /* The guard, the row, what else belongs to it (may be NULL), COMMIT; in a transaction of its own when `begin`. */
 bool record(struct attempt *t, struct batch *b, bool begin, const char *also);
 bool run_pipelined(struct attempt *t);
@@ -70,6 +73,11 @@ void lock_was_lost(struct attempt *t);
 /* ---- outside.c ---- */
 
 bool run_outside(struct attempt *t, bool *half);
+/* ---- together.c ---- */
+
+/* As many of the chosen changesets, from one on, as can be sent together: *taken of them are done, 0 when there are not two. */
+bool run_together(struct ctx *cx, struct deploy *d, size_t from, size_t *taken, struct deploy_report *report);
+
 /* ---- run.c ---- */
 
 /* How an attempt ended. */
@@ -79,6 +87,17 @@ struct ending {
 };
 /* Tries until it is done or cannot be: with `nothing`, only what is recorded. The error is recorded unless ok. */
 struct ending attempt_run(struct attempt *t, bool nothing);
+
+/* By a signal or the deadline, rather than by what the server said. */
+bool attempt_stopped(const struct ctx *cx);
+/* Is the row written, or gone, as the attempt meant it to be? */
+bool row_tells(struct ctx *cx, struct attempt *t, bool *done);
+/* A signal or the deadline came while COMMIT was under way. True when it was committed; the recorded error stays. */
+bool find_outcome_in_haste(struct attempt *t);
+/* The connection is gone: what became of it, and whether the run may go on over the new connection. */
+void after_loss(struct attempt *t, struct ending *e);
+/* What the error does not say of itself. */
+void blame_place(struct attempt *t);
 
 /* A pause that doubles, so that whoever holds the lock gets on; false when the failure is another one, or the tries are used up. */
 bool back_off(struct attempt *t, long long *tries);

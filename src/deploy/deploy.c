@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attempt.h"
 #include "dbstep/log.h"
-#include "deploy_internal.h"
 #include "sql.h"
 
 #define STATEMENTS_MAX (1u << 20) /* bytes; the script has them all */
@@ -169,9 +169,12 @@ static size_t count_left(const struct deploy *d, const struct deploy_report *rep
 
 static bool run_all(struct ctx *cx, struct deploy *d, struct deploy_report *report)
 {
-    for (size_t i = 0; i < d->plan.chosen.n; i++) {
-        if (!ctx_alive(cx, "running changesets") || !changeset_run(cx, d, d->plan.chosen.at[i], report))
+    for (size_t i = 0, taken; i < d->plan.chosen.n; i += taken) {
+        if (!ctx_alive(cx, "running changesets") || !run_together(cx, d, i, &taken, report))
             return false;
+        if (!taken && !changeset_run(cx, d, d->plan.chosen.at[i], report))
+            return false;
+        taken += !taken;
         log_progress("changesets", report->steps.n, d->plan.chosen.n, "changesets");
     }
     log_progress_done();

@@ -36,6 +36,8 @@ struct deploy {
     bool advisory;
 
     const char *deployment_id;
+    const char *guard_of; /* locked_by of the guard that the session has prepared; NULL: none */
+    bool alone;           /* the next changeset failed among others: it runs by itself */
     bool session_changed; /* a changeset of this run said SET, CREATE TEMP …: a new session would not be the same */
 };
 
@@ -126,6 +128,9 @@ void lock_release(struct deploy *d);
 bool lock_tidy(struct ctx *cx, struct deploy *d);
 /* The statement that fails, dividing by zero, when the row is no longer ours; it keeps the row as it is for its transaction. */
 const char *lock_guard(struct ctx *cx, struct deploy *d);
+/* The same, made once for the session and run by LOCK_GUARD_PREPARED; it also puts back the settings that every changeset begins with. */
+const char *lock_prepare_guard(struct ctx *cx, struct deploy *d);
+#define LOCK_GUARD_PREPARED "EXECUTE dbstep_lock_guard"
 /* After statements that may have freed session locks: takes ours again. E_LOCKED when somebody was faster. */
 bool lock_keep(struct ctx *cx, struct deploy *d);
 /* After a lost connection: a new one that holds the locks of the old one, which by then is gone. */
@@ -141,6 +146,8 @@ bool preconditions_check(struct ctx *cx, struct deploy *d, const struct precondi
 bool changeset_undo(struct ctx *cx, struct deploy *d, const struct rollback_item *item, struct deploy_report *report);
 bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *item, struct deploy_report *report);
 const char *session_path(struct ctx *cx, struct deploy *d); /* search_path of a changeset */
+/* Time-outs and search_path, as the items of a SELECT. */
+const char *session_settings(struct ctx *cx, struct deploy *d, bool concurrently);
 const char *session_sql(struct ctx *cx, struct deploy *d,
                         bool concurrently); /* time-outs and search_path, as one statement */
 

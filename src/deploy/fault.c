@@ -37,16 +37,17 @@ void statement_fault(struct ctx *cx, struct deploy *d, const struct fault *f)
     const char *file = change_file(f->set, c);
     int line = c && c->line ? c->line : f->set->line, column = c && c->line ? c->column : 1;
     struct str detail = str_new(a);
+    bool in_source = c && f->in_source, shown = in_source && f->shown;
 
     if (text_ends(said, where)) /* the changeset says where; the database is named once */
         said = arena_strndup(a, said, strlen(said) - strlen(where));
-    if (f->in_source && c->map.places.n)
+    if (in_source && c->map.places.n)
         source_locate(&c->map, c->sql, f->offset, &line, &column);
-    for (size_t i = 0; f->in_source && !c->map.places.n && i < f->offset; i++)
+    for (size_t i = 0; in_source && !c->map.places.n && i < f->offset; i++)
         line += c->sql[i] == '\n'; /* no map: the text stands as one piece where the change starts */
     str_addf(&detail, "statement %zu%s, %s:%d:%d", f->nth, f->of ? arena_printf(a, " of %zu", f->of) : "", file, line,
              column);
-    if (f->in_source && f->shown)
+    if (shown)
         str_addf(&detail, "\n%s", statement_line(a, c->sql, f->offset));
     else if (f->statement)
         str_addf(&detail, "\n    %.*s", (int)text_utf8_prefix(f->statement, strlen(f->statement), 200), f->statement);
@@ -57,8 +58,7 @@ void statement_fault(struct ctx *cx, struct deploy *d, const struct fault *f)
     fail(cx, e.code, "%s failed: %s%s", f->what, said, where);
     memcpy(cx->err.sqlstate, e.sqlstate, sizeof e.sqlstate);
     err_detail(cx, "%s", detail.s);
-    const char *do_this =
-        advice(e.sqlstate, e.message, f->set, c, f->in_source && f->shown ? c->sql + f->offset : NULL);
+    const char *do_this = advice(e.sqlstate, e.message, f->set, c, shown ? c->sql + f->offset : NULL);
     if (do_this || *e.hint)
         err_hint(cx, "%s", do_this ? do_this : e.hint);
     err_place(cx, file, line, column);

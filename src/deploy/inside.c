@@ -44,17 +44,51 @@ bool batch_send(struct attempt *t, struct batch *b)
     return ok;
 }
 
-bool record(struct attempt *t, struct batch *b, bool begin, const char *also)
+static void add_record(struct attempt *t, struct batch *b, const char *also)
 {
-    if (begin)
-        batch_add(t, b, "BEGIN", 0);
     batch_add(t, b, t->guard, 0);
     batch_add(t, b, t->row, 0);
     if (also)
         batch_add(t, b, also, 0);
     batch_add(t, b, "COMMIT", 0);
+}
+
+bool record(struct attempt *t, struct batch *b, bool begin, const char *also)
+{
+    if (begin)
+        batch_add(t, b, "BEGIN", 0);
+    add_record(t, b, also);
     t->commit_sent = true;
     return batch_send(t, b);
+}
+
+bool add_transaction(struct attempt *t, struct batch *b, const char *const *first, const struct plan_item *item,
+                     long long order)
+{
+    WALK_AUTO w = walk_start(t);
+    struct batch whole = {0};
+    struct statement s;
+    bool more;
+
+    batch_add(t, &whole, "BEGIN", 0);
+    for (; *first; first++)
+        batch_add(t, &whole, *first, 0);
+    for (;;) {
+        if (!attempt_next(t, &w, &s, &more))
+            return false;
+        if (!more)
+            break;
+        batch_add(t, &whole, arena_strndup(&t->scratch, s.text, s.len), w.nth);
+    }
+    t->row = history_row_sql(t->cx, t->d, item, item->ran ? "RERAN" : "EXECUTED", order);
+    t->guard = LOCK_GUARD_PREPARED;
+    add_record(t, &whole, NULL);
+    for (size_t i = 0; i < whole.sql.n; i++) { /* the batch outlives this attempt's scratch memory */
+        *VEC_PUSH(t->cx->arena, &b->sql) = whole.sql.at[i];
+        *VEC_PUSH(t->cx->arena, &b->nth) = whole.nth.at[i];
+    }
+    b->bytes += whole.bytes;
+    return true;
 }
 
 struct sending {

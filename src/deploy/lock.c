@@ -78,6 +78,13 @@ const char *lock_guard(struct ctx *cx, struct deploy *d)
     return pg_fill(cx, sql_deploy_lock_guard, pairs);
 }
 
+const char *lock_prepare_guard(struct ctx *cx, struct deploy *d)
+{
+    const char *const pairs[] = {
+        "lock", d->lock, "by", pg_literal(cx, d->pg, d->locked_by), "settings", session_settings(cx, d, false), NULL};
+    return pg_fill(cx, sql_deploy_lock_guard_prepare, pairs);
+}
+
 bool lock_keep(struct ctx *cx, struct deploy *d)
 {
     if (!try_advisory(cx, d))

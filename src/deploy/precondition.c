@@ -105,7 +105,7 @@ static bool rows_of(struct asking *q, const struct precondition *p, struct answe
                     arena_printf(a, "table %s.%s is not empty", schema, name));
     char *end = NULL;
     long long expected = p->expected ? strtoll(p->expected, &end, 10) : 0;
-    if (text_empty(p->expected) || *end) {
+    if (text_empty(p->expected) || !end || *end) {
         *out = (struct answer){.is = PRE_ERROR,
                                .why = arena_printf(a, "'%s' is no number of rows", p->expected ? p->expected : "")};
         return true;

@@ -13,24 +13,27 @@ const char *session_path(struct ctx *cx, struct deploy *d)
 }
 
 /* What an earlier changeset may have set and what a later one must not inherit; other settings stay, as under Liquibase. */
-const char *session_sql(struct ctx *cx, struct deploy *d, bool concurrently)
+const char *session_settings(struct ctx *cx, struct deploy *d, bool concurrently)
 {
-    struct arena *a = cx->arena;
-    struct str sql = str_new(a);
+    struct str sql = str_new(cx->arena);
     /* The default schema first, then the session's own path, as Liquibase sets it before every changeset. */
-    str_addf(&sql, "SELECT set_config('client_encoding', 'UTF8', false), set_config('search_path', %s, false)",
+    str_addf(&sql, "set_config('client_encoding', 'UTF8', false), set_config('search_path', %s, false)",
              pg_literal(cx, d->pg, session_path(cx, d)));
     str_addf(&sql, ", set_config('lock_timeout', '%lldms', false)", concurrently ? 0 : d->options.lock_timeout_ms);
     str_addf(&sql, ", set_config('statement_timeout', '%lldms', false)", d->options.statement_timeout_ms);
     return sql.s;
 }
 
+const char *session_sql(struct ctx *cx, struct deploy *d, bool concurrently)
+{
+    return arena_printf(cx->arena, "SELECT %s", session_settings(cx, d, concurrently));
+}
+
 /* ---- outcomes that nobody told ---- */
 
 enum outcome { COMMITTED, NOT_COMMITTED, UNKNOWN };
 
-/* Is the row written, or gone, as the attempt meant it to be? */
-static bool row_tells(struct ctx *cx, struct attempt *t, bool *done)
+bool row_tells(struct ctx *cx, struct attempt *t, bool *done)
 {
     const struct ran *ran = t->ran;
     const char *params[] = {ran ? ran->id : t->cs->id, ran ? ran->author : t->cs->author,
@@ -98,8 +101,7 @@ static bool find_outcome(struct attempt *t)
     return false;
 }
 
-/* A signal or the deadline came while COMMIT was under way. True when the changeset was committed; the recorded error stays. */
-static bool find_outcome_in_haste(struct attempt *t)
+bool find_outcome_in_haste(struct attempt *t)
 {
     struct ctx *cx = t->cx, own = {.arena = cx->arena};
 
@@ -168,8 +170,7 @@ static bool ask_first(struct attempt *t, struct deploy_step *step, bool *run)
     return true;
 }
 
-/* By a signal or the deadline, rather than by what the server said. */
-static bool stopped(const struct ctx *cx)
+bool attempt_stopped(const struct ctx *cx)
 {
     return cx->err.code == E_INTERRUPTED || (cx->err.code == E_TIMEOUT && !cx->err.sqlstate[0]);
 }
@@ -179,8 +180,7 @@ static void free_attempt(struct attempt *t)
     arena_free(&t->scratch);
 }
 
-/* The connection is gone. */
-static void after_loss(struct attempt *t, struct ending *e)
+void after_loss(struct attempt *t, struct ending *e)
 {
     struct ctx *cx = t->cx;
     e->committed = find_outcome(t);
@@ -213,7 +213,7 @@ struct ending attempt_run(struct attempt *t, bool nothing)
                                                       : run_pipelined(t);
         if (e.ok)
             break;
-        if (stopped(cx)) {
+        if (attempt_stopped(cx)) {
             roll_back(t);
             e.committed = t->commit_sent && find_outcome_in_haste(t);
         } else if (!pg_alive(d->pg)) {
@@ -238,8 +238,7 @@ struct ending attempt_run(struct attempt *t, bool nothing)
     return e;
 }
 
-/* What the error does not say of itself. */
-static void blame_place(struct attempt *t)
+void blame_place(struct attempt *t)
 {
     if (t->cx->err.code != E_OK && !strstr(t->cx->err.message, t->what))
         err_detail(t->cx, "during %s", t->what);
@@ -288,7 +287,7 @@ bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *ite
     str_addf(&report->sql, "%s;\n\n", t.row);
     step.retries += e.retries;
     step.ms = clock_ms() - started;
-    if (!e.ok && !e.committed && !cs->fail_on_error && !e.half && pg_alive(d->pg) && !stopped(cx) &&
+    if (!e.ok && !e.committed && !cs->fail_on_error && !e.half && pg_alive(d->pg) && !attempt_stopped(cx) &&
         cx->err.sqlstate[0]) {
         step.outcome = STEP_FAILED;
         step.note = arena_strdup(cx->arena, cx->err.message);

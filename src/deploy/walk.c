@@ -244,7 +244,8 @@ bool look_ahead(struct attempt *t, struct str *script)
                                      .copies = statement_is_copy(s.text)};
         t->own_transactions = t->own_transactions || n.controls;
         t->one_by_one = t->one_by_one || n.copies || ((w.generated || w.altered) && n.statements > 1);
-        t->drops_locks = t->drops_locks || strcasestr(s.text, "advisory_unlock") || strcasestr(s.text, "discard");
+        t->drops_locks = t->drops_locks || strcasestr(s.text, "advisory_unlock") || strcasestr(s.text, "discard") ||
+                         strcasestr(s.text, "deallocate");
         t->changes_session = t->changes_session || statement_changes_session(s.text);
         if (t->asks)
             continue;

@@ -365,7 +365,14 @@ bool pg_copy_next(struct ctx *cx, struct pg *pg, const char **data, size_t *n)
 /* Send and read in turn: libpq's pipeline needs its answers taken off the socket before the server blocks on writing them. */
 bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n, size_t *failed)
 {
+    return pg_pipeline_watched(cx, pg, sql, n, failed, NULL, 0, NULL, NULL);
+}
+
+bool pg_pipeline_watched(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n, size_t *failed,
+                         const size_t *marks, size_t n_marks, void (*done)(void *user, size_t statement), void *user)
+{
     bool ok = true;
+    size_t mark = 0;
 
     *failed = n;
     if (!n)
@@ -374,8 +381,14 @@ bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n
         return false;
     if (!PQenterPipelineMode(pg->conn))
         return fail(cx, E_INTERNAL, "cannot enter pipeline mode (%s)", pg->where);
-    for (size_t i = 0; i < n && ok; i++)
+    for (size_t i = 0; i < n && ok; i++) {
         ok = PQsendQueryParams(pg->conn, sql[i], 0, NULL, NULL, NULL, NULL, 0) == 1;
+        if (mark < n_marks && marks[mark] == i) {
+            mark++;
+            ok = ok && PQsendFlushRequest(pg->conn) == 1;
+        }
+    }
+    mark = 0;
     if (!ok || !PQpipelineSync(pg->conn) || !pg_flush(cx, pg)) {
         *failed = 0;
         if (cx->err.code == E_OK)
@@ -391,6 +404,8 @@ bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n
             return false;
         }
         if (!res) {
+            if (mark < n_marks && marks[mark] == i && ok && pg_alive(pg))
+                done(user, marks[mark++]);
             i++; /* the end of one statement */
             if (!pg_alive(pg))
                 return false;

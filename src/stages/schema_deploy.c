@@ -75,8 +75,10 @@ static void warn_of_tag(struct run *run, const struct schema_config *c, const st
     struct ran_list rows = deploy_rows(d);
     bool found = text_empty(c->to_tag);
 
-    for (size_t i = 0; i < plan->items.n && !found; i++)
-        found = text_equal(deploy_set_tag(plan->items.at[i].set), c->to_tag);
+    for (size_t i = 0; i < plan->items.n && !found; i++) {
+        const char *tag = deploy_set_tag(plan->items.at[i].set);
+        found = tag && text_equal(tag, c->to_tag);
+    }
     for (size_t i = 0; i < rows.n && !found; i++)
         found = text_equal_nocase(rows.at[i].tag, c->to_tag);
     if (!found)
