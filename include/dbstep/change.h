@@ -38,10 +38,15 @@ struct change {
 
     const char *data; /* what a file that it names holds (loadData, createView …), decoded; NULL: none */
     size_t data_len;
+    const char *data_file; /* that file on disk, for messages */
+    /* For files that data names in its turn, once it is known that it does (loadData into columns of long texts). */
+    const struct change_files *files;
 
     /* What the checksum covers when it is not the bytes of `sql`: the serialised text for version 8 and for version 9. NULL: the
      * rule for SQL. */
     const char *sum_text_v8, *sum_text_v9;
+    const char *sum_v8,
+        *sum_v9; /* the sum itself, when neither is it ("9:…"): of sqlFile, before ${} is expanded. NULL: none */
     bool excluded_by_dbms; /* its own dbms attribute excludes PostgreSQL: not run, and not in a version 9 sum */
 };
 
@@ -52,7 +57,7 @@ struct change_list {
 
 /* ---- from a tree ---- */
 
-/* How a change reaches the files that it names. */
+/* How a change reaches the files that it names. `user` lives as long as the changes do. */
 struct change_files {
     /* The file's bytes as they are. `relative_to`: the changelog's path, when the change says relativeToChangelogFile, else NULL. *shown is the
      * path on disk, for messages. */
@@ -76,7 +81,7 @@ struct change change_of_sql(const char *sql, size_t len);
 
 /* ---- modifySql ---- */
 
-enum visitor_kind { VISIT_PREPEND, VISIT_APPEND, VISIT_REPLACE, VISIT_REG_EXP_REPLACE, VISIT_APPEND_IF_NOT_PRESENT };
+enum visitor_kind { VISIT_PREPEND, VISIT_APPEND, VISIT_REPLACE, VISIT_REG_EXP_REPLACE };
 
 struct sql_visitor {
     enum visitor_kind kind;
@@ -93,8 +98,10 @@ struct visitor_list {
     size_t n, cap;
 };
 
-/* The visitors of one <modifySql>, appended. */
-bool visitors_load(struct ctx *cx, const struct node *modify_sql, const char *file, struct visitor_list *out);
+/* The visitors of one <modifySql> that PostgreSQL, these contexts and these labels do not exclude, appended. The others are in no checksum
+ * either. */
+bool visitors_load(struct ctx *cx, const struct node *modify_sql, const char *file, const char *contexts,
+                   const char *labels, struct visitor_list *out);
 /* The statement as the visitors leave it. `contexts` and `labels` are those in force. */
 bool visitors_apply(struct ctx *cx, const struct visitor_list *v, bool rollback, const char *contexts,
                     const char *labels, const char *sql, const char **out);

@@ -107,10 +107,11 @@ struct changeset {
 };
 
 struct changelog {
-    const char *path;                        /* normalised, relative to the search path */
-    const char *file;                        /* on disk */
-    const char *logical;                     /* logicalFilePath that its include gives it; NULL: none */
-    VEC(struct changeset) sets;              /* in the order in which they run: document order, runOrder applied */
+    const char *path;           /* normalised, relative to the search path */
+    const char *file;           /* on disk */
+    const char *logical;        /* logicalFilePath that its include gives it; NULL: none */
+    VEC(struct changeset) sets; /* in the order in which they run: document order, runOrder applied */
+    struct str_list files;      /* on disk, that were read: changelogs, and what they and their changes name */
     VEC(struct preconditions) preconditions; /* of the changelog and of those that it includes, in document order */
 };
 

@@ -87,9 +87,11 @@ static bool unknown_field(struct ctx *cx, const struct change *c, const struct n
     return false;
 }
 
+/* XML's schema allows 0 and 1; both are false to Liquibase. */
 static bool is_boolean(const char *text)
 {
-    return text_equal_nocase(text, "true") || text_equal_nocase(text, "false");
+    return text_equal_nocase(text, "true") || text_equal_nocase(text, "false") || text_equal(text, "0") ||
+           text_equal(text, "1");
 }
 
 static bool is_integer(const char *text)
@@ -107,7 +109,7 @@ static bool check_field(struct ctx *cx, const struct change *c, const struct nod
 
     switch (f->kind) {
     case FIELD_BOOLEAN:
-        if (text && !is_boolean(text))
+        if (text && !is_boolean(text) && !text_equal(f->name, "valueBoolean")) /* of which Liquibase makes false */
             return change_fault(cx, c, n, "%s must be true or false, not \"%s\"", f->name, text);
         break;
     case FIELD_INTEGER:
@@ -173,7 +175,7 @@ static bool has_field(struct arena *a, const struct node *n, const struct change
     switch (f->kind) {
     case FIELD_COLUMNS: return columns_of(a, n).n > 0;
     case FIELD_PARAMS: return params_of(a, n).n > 0;
-    case FIELD_BODY: return field_body(n, f->name) != NULL;
+    case FIELD_BODY: return !text_empty(field_body(n, f->name));
     case FIELD_CONSTRAINTS:
     case FIELD_TEXT:
     case FIELD_BOOLEAN:
@@ -219,7 +221,7 @@ static const char *describe(struct arena *a, const struct change *c)
 
     for (size_t i = 0; i < c->type->n_fields; i++) {
         const struct change_field *f = &c->type->fields[i];
-        const char *value = f->flags & FIELD_IGNORED || !described(f) ? NULL : field(c->node, f->name);
+        const char *value = f->flags & FIELD_IGNORED || !described(f) ? NULL : node_text(c->node, f->name);
         if (value)
             *VEC_PUSH(a, &parts) = arena_printf(a, "%s=%s", f->name, value);
     }
@@ -272,6 +274,7 @@ bool change_load(struct ctx *cx, const struct node *node, const struct change_fi
     if (!check_change(cx, &c))
         return false;
     c.description = describe(cx->arena, &c);
+    c.files = memcpy(ARENA_NEW(cx->arena, struct change_files), files, sizeof *files);
     c.excluded_by_dbms =
         field_for(c.type->fields, c.type->n_fields, &(struct node){.name = "dbms"}) && excluded(cx->arena, c.node);
     if ((c.type->load && !c.type->load(cx, files, &c)) || (c.type->sum && !c.type->sum(cx, &c)))
@@ -292,7 +295,7 @@ bool change_statements(struct ctx *cx, const struct change_env *env, const struc
 bool change_inverse(struct ctx *cx, const struct change_env *env, const struct change *c, struct str_list *out,
                     bool *possible)
 {
-    *possible = c->type && c->type->invert;
+    *possible = c->type && c->type->invert && (!c->type->can_invert || c->type->can_invert(c));
     return !*possible || c->type->invert(cx, env, c, out);
 }
 

@@ -53,11 +53,11 @@ static void add_normalised(struct hash *h, const char *s, size_t n)
 }
 
 /* Hash of a text: CR LF and CR count as LF, U+FFFD does not count. Callers hand in text in Unicode normal form C. */
-void sum_of_text(const char *s, int version, char out[CHECKSUM_MAX])
+void sum_of_text(const char *text, int version, char out[CHECKSUM_MAX])
 {
     struct hash *h = hash_start(HASH_MD5);
     char hex[HASH_HEX_MAX];
-    for (const char *p = s; *p;) {
+    for (const char *p = text; *p;) {
         size_t n = strcspn(p, "\r\xef");
         if (n)
             hash_add(h, p, n);
@@ -88,9 +88,33 @@ void sum_of_squeezed(const char *text, size_t len, char out[CHECKSUM_MAX])
     put(out, CHECKSUM_V9, hex);
 }
 
+void sum_of_sql(const struct change *c, const char *sql, size_t len, int version, char out[CHECKSUM_MAX])
+{
+    struct hash *h = hash_start(HASH_MD5);
+    char hex[HASH_HEX_MAX];
+    if (version == CHECKSUM_V8) {
+        const char *delimiter = c->end_delimiter ? c->end_delimiter : "null";
+        hash_add(h, delimiter, strlen(delimiter));
+        const char *flags = c->split            ? c->strip_comments ? ":true:true:" : ":true:false:"
+                            : c->strip_comments ? ":false:true:"
+                                                : ":false:false:";
+        hash_add(h, flags, strlen(flags));
+        add_normalised(h, sql, len);
+    } else {
+        add_squeezed(h, sql, len);
+    }
+    hash_finish_hex(h, hex);
+    put(out, version, hex);
+}
+
 void change_checksum(const struct change *c, int version, char out[CHECKSUM_MAX])
 {
     const char *serialised = version == CHECKSUM_V8 ? c->sum_text_v8 : c->sum_text_v9;
+    const char *ready = version == CHECKSUM_V8 ? c->sum_v8 : c->sum_v9;
+    if (ready) {
+        snprintf(out, CHECKSUM_MAX, "%s", ready);
+        return;
+    }
     if (serialised) {
         sum_of_text(serialised, version, out);
         return;
@@ -101,21 +125,7 @@ void change_checksum(const struct change *c, int version, char out[CHECKSUM_MAX]
         arena_free(&a);
         return;
     }
-    struct hash *h = hash_start(HASH_MD5);
-    char hex[HASH_HEX_MAX];
-    if (version == CHECKSUM_V8) {
-        const char *delimiter = c->end_delimiter ? c->end_delimiter : "null";
-        hash_add(h, delimiter, strlen(delimiter));
-        const char *flags = c->split            ? c->strip_comments ? ":true:true:" : ":true:false:"
-                            : c->strip_comments ? ":false:true:"
-                                                : ":false:false:";
-        hash_add(h, flags, strlen(flags));
-        add_normalised(h, c->sql, c->sql_len);
-    } else {
-        add_squeezed(h, c->sql, c->sql_len);
-    }
-    hash_finish_hex(h, hex);
-    put(out, version, hex);
+    sum_of_sql(c, c->sql, c->sql_len, version, out);
 }
 
 void changes_checksum(struct arena *a, const struct change_list *changes, const struct visitor_list *visitors,

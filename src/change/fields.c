@@ -24,7 +24,7 @@ bool field_bool(const struct node *n, const char *name, bool otherwise)
 
 const char *field_body(const struct node *n, const char *name)
 {
-    const char *inner = field(n, name);
+    const char *inner = node_text(n, name);
 
     return inner ? inner : text_empty(n->text) ? NULL : n->text;
 }

@@ -42,21 +42,21 @@ static void add_pad(struct str *s, int depth)
         str_add(s, "    ");
 }
 
-static const char *list_text(struct arena *a, const char *name, const struct node_list *list, unsigned left_out,
-                             int depth)
+/* NULL: the list is empty. */
+static const char *list_line(struct arena *a, const char *name, struct node_list list, unsigned left_out, int depth)
 {
     struct str s = str_new(a);
 
+    if (!list.n)
+        return NULL;
     str_addf(&s, "%s=[", name);
-    for (size_t i = 0; i < list->n; i++) {
+    for (size_t i = 0; i < list.n; i++) {
         str_add(&s, i ? ",\n" : "\n");
         add_pad(&s, depth + 1);
-        str_add(&s, object(a, list->at[i], column_fields, n_column_fields, left_out, depth + 2));
+        str_add(&s, object(a, list.at[i], column_fields, n_column_fields, left_out, depth + 2));
     }
-    if (list->n) {
-        str_addc(&s, '\n');
-        add_pad(&s, depth);
-    }
+    str_addc(&s, '\n');
+    add_pad(&s, depth);
     str_addc(&s, ']');
     return s.s;
 }
@@ -85,16 +85,17 @@ static const char *line_of(struct arena *a, const struct node *n, const struct c
 {
     const char *name = f->sum_name ? f->sum_name : f->name, *text;
     const struct node *constraints;
-    struct node_list list;
 
     switch (f->kind) {
-    case FIELD_COLUMNS: list = columns_of(a, n); return list.n ? list_text(a, name, &list, left_out, depth) : NULL;
-    case FIELD_PARAMS: list = params_of(a, n); return list.n ? list_text(a, name, &list, left_out, depth) : NULL;
+    case FIELD_COLUMNS:
+        left_out |= f->flags & FIELD_OF_INDEX;
+        return list_line(a, name, columns_of(a, n), left_out, depth);
+    case FIELD_PARAMS: return list_line(a, name, params_of(a, n), left_out, depth);
     case FIELD_CONSTRAINTS:
         constraints = column_constraints(n);
         return constraints ? object(a, constraints, constraint_fields, n_constraint_fields, left_out, depth + 1) : NULL;
     case FIELD_BODY: text = field_body(n, f->name); break;
-    case FIELD_BOOLEAN: text = field_set(n, f->name) ? field_bool(n, f->name, false) ? "true" : "false" : NULL; break;
+    case FIELD_BOOLEAN: text = node_text(n, f->name) ? field_bool(n, f->name, false) ? "true" : "false" : NULL; break;
     case FIELD_NUMBER:
         text = node_text(n, f->name);
         return text ? value_line(a, f->name, f->sum_name, value_number(a, text)) : NULL;

@@ -28,7 +28,8 @@ struct splitter *split_start(struct ctx *cx, enum split_mode mode, const char *s
                            .mode = mode,
                            .sql = sql,
                            .len = len,
-                           .split = split,
+                           .split =
+                               split && !(end_delimiter && !*end_delimiter), /* "" is a delimiter that never comes */
                            .strip = strip_comments,
                            .delimiter = text_empty(end_delimiter) ? NULL : end_delimiter};
     drop_returns(s);

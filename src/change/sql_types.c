@@ -32,7 +32,7 @@ static const struct known_type {
      CAN_COUNT | REST},
     {"bigserial|serial8", "BIGINT", LITERAL_WHOLE, CAN_COUNT | COUNTS | REST},
     {"smallint|int2|java.sql.types.smallint", "SMALLINT", LITERAL_SMALL, CAN_COUNT},
-    {"smallserial|serial2", "SMALLINT", LITERAL_SMALL, CAN_COUNT | COUNTS},
+    {"smallserial", "SMALLINT", LITERAL_SMALL, CAN_COUNT | COUNTS},
     {"tinyint|java.sql.types.tinyint", "SMALLINT", LITERAL_WHOLE, CAN_COUNT},
     {"number|numeric|java.sql.types.numeric", "numeric", LITERAL_NUMBER, CAN_COUNT | PARAMS},
     {"decimal|java.sql.types.decimal|java.math.bigdecimal", "DECIMAL", LITERAL_NUMBER, CAN_COUNT | PARAMS | REST},

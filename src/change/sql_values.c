@@ -140,6 +140,8 @@ struct sql_value value_of(struct arena *a, const struct node *column, const char
         if ((text = node_text(column, name)))
             return (struct sql_value){plain[i].kind, text};
     }
+    if (text_equal(prefix, "value") && !text_empty(column->text)) /* <column name="a">x</column> */
+        return (struct sql_value){VALUE_TEXT, column->text};
     return (struct sql_value){VALUE_NONE, NULL};
 }
 
@@ -259,7 +261,7 @@ static bool boolean_default(struct ctx *cx, const struct change *c, const struct
     const char *bare = text_replace(cx->arena, text, "'", "");
     bool yes;
 
-    if (text_equal_nocase(bare, "b1") || text_equal_nocase(bare, "b0"))
+    if (text_equal(bare, "b1") || text_equal(bare, "b0"))
         *out = bare[1] == '1' ? "b'1'::\"bit\"" : "b'0'::\"bit\"";
     else if (boolean_text(bare, &yes))
         *out = yes ? "TRUE" : "FALSE";

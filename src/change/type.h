@@ -25,6 +25,7 @@ enum {
     FIELD_REQUIRED = 1,
     FIELD_NOT_IN_SUM = 2,    /* of either version */
     FIELD_NOT_IN_SUM_V9 = 4, /* only version 8 has it */
+    FIELD_OF_INDEX = 16,     /* of createIndex's columns: these are its; of a column: not in the sum of an index */
     FIELD_IGNORED = 8,       /* said by other databases' changelogs; neither in the SQL nor an error */
 };
 
@@ -57,7 +58,8 @@ struct change_type {
     /* NULL: the type has SQL text (c->sql), or cannot be run and `refused` says why. */
     bool (*generate)(struct ctx *cx, const struct change_env *env, const struct change *c, struct str_list *out);
     bool (*invert)(struct ctx *cx, const struct change_env *env, const struct change *c,
-                   struct str_list *out); /* NULL: none */
+                   struct str_list *out);       /* NULL: none */
+    bool (*can_invert)(const struct change *c); /* NULL: if there is an inverse, always */
     /* Own texts for the sums in place of the serialised fields; fills sum_text_v8 and sum_text_v9. NULL: the fields. */
     bool (*sum)(struct ctx *cx, struct change *c);
     bool asks; /* see change_asks() */
@@ -105,6 +107,8 @@ const char *change_serialise(struct arena *a, const struct change *c, int versio
 /* "9:" + hash of a text / of bytes without blanks, for types with sums of their own. */
 void sum_of_text(const char *text, int version, char out[CHECKSUM_MAX]);
 void sum_of_squeezed(const char *text, size_t len, char out[CHECKSUM_MAX]);
+/* Of SQL bytes with the change's delimiter and flags, which version 8 covers too. */
+void sum_of_sql(const struct change *c, const char *sql, size_t len, int version, char out[CHECKSUM_MAX]);
 
 /* ---- names, types and values in SQL (sql_names.c, sql_types.c, sql_values.c) ---- */
 

@@ -77,7 +77,10 @@ static bool add_one(struct ctx *cx, const struct change_env *env, const struct c
         str_add(&s, ddl_counting(a, column));
     if (value)
         str_addf(&s, " DEFAULT %s", value);
-    if (ddl_is_key(column) || (!ddl_is_nullable(column) && !has_value(a, column)))
+    bool not_null = !ddl_is_nullable(column) && !has_value(a, column);
+    if (not_null && field(k, "notNullConstraintName"))
+        str_addf(&s, " CONSTRAINT %s", sql_name(a, env, field(k, "notNullConstraintName")));
+    if (not_null || ddl_is_key(column))
         str_add(&s, " NOT NULL");
     if (ddl_is_key(column))
         str_add(&s, " PRIMARY KEY");

@@ -230,10 +230,9 @@ static bool load_add_unique(struct ctx *cx, const struct change_files *files, st
 }
 
 /* Of a constraint that PostgreSQL named nobody knows the name beforehand. */
-static bool invert_add_unique(struct ctx *cx, const struct change_env *env, const struct change *c,
-                              struct str_list *out)
+static bool has_name(const struct change *c)
 {
-    return field(c->node, "constraintName") ? drop_named(cx, env, c, out) : true;
+    return field_set(c->node, "constraintName");
 }
 
 static const struct change_field drop_unique[] = {TABLE_FIELDS, REQUIRED_FIELD("constraintName"),
@@ -335,7 +334,8 @@ const struct change_type types_constraint[] = {
      .n_fields = COUNT(add_unique),
      .load = load_add_unique,
      .generate = generate_add_unique,
-     .invert = invert_add_unique},
+     .invert = drop_named,
+     .can_invert = has_name},
     {.name = "dropUniqueConstraint", .fields = drop_unique, .n_fields = COUNT(drop_unique), .generate = drop_named},
     {.name = "addNotNullConstraint",
      .fields = add_not_null,

@@ -6,7 +6,7 @@
 static const struct change_field create_index[] = {
     TABLE_FIELDS,
     TEXT_FIELD("indexName"),
-    FIELD("columns", COLUMNS, FIELD_REQUIRED),
+    FIELD("columns", COLUMNS, FIELD_REQUIRED | FIELD_OF_INDEX),
     BOOLEAN_FIELD("unique"),
     BOOLEAN_FIELD("clustered"),
     TEXT_FIELD("tablespace"),
@@ -34,7 +34,8 @@ static bool comes_with_constraint(const struct change *c)
 static const char *indexed(struct arena *a, const struct change_env *env, const struct node *column)
 {
     const char *name = field(column, "name");
-    bool expression = field_bool(column, "computed", strchr(name, '(') != NULL);
+    bool looks_so = strchr(name, '(') && env->quoting != QUOTE_ALL_OBJECTS;
+    bool expression = field_bool(column, "computed", looks_so);
 
     return arena_printf(a, "%s%s", expression ? name : sql_name(a, env, name),
                         field_bool(column, "descending", false) ? " DESC" : "");
@@ -75,6 +76,12 @@ static bool load_create_index(struct ctx *cx, const struct change_files *files, 
     return true;
 }
 
+/* Of an index that PostgreSQL named nobody knows the name beforehand. */
+static bool has_name(const struct change *c)
+{
+    return field_set(c->node, "indexName");
+}
+
 static const struct change_field drop_index[] = {
     SCHEMA_FIELDS,
     TEXT_FIELD("tableName"),
@@ -95,7 +102,8 @@ const struct change_type types_index[] = {
      .n_fields = COUNT(create_index),
      .load = load_create_index,
      .generate = generate_create_index,
-     .invert = generate_drop_index},
+     .invert = generate_drop_index,
+     .can_invert = has_name},
     {.name = "dropIndex", .fields = drop_index, .n_fields = COUNT(drop_index), .generate = generate_drop_index},
 };
 const size_t n_types_index = COUNT(types_index);

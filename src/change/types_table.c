@@ -22,10 +22,11 @@ static bool add_column(struct ctx *cx, const struct change_env *env, const struc
     struct arena *a = cx->arena;
     struct sql_type type = sql_type_of(a, field(column, "type"));
     const char *value, *name = field(column, "name");
+    bool expression = field_bool(column, "computed", false) && env->quoting != QUOTE_ALL_OBJECTS;
 
     if (!sql_default(cx, c, env, column, NULL, &type, value_of(a, column, "defaultValue"), &value))
         return false;
-    str_addf(s, "%s %s", field_bool(column, "computed", false) ? name : sql_name(a, env, name), type.text);
+    str_addf(s, "%s %s", expression ? name : sql_name(a, env, name), type.text);
     if (value)
         str_addf(s, "%s %s", text_starts(value + (*value == '\''), "GENERATED ALWAYS ") ? "" : " DEFAULT", value);
     if (type.counts || field_bool(column, "autoIncrement", false))
@@ -35,12 +36,13 @@ static bool add_column(struct ctx *cx, const struct change_env *env, const struc
     return true;
 }
 
-/* "person_pkey", as PostgreSQL itself would name it: at most 63 bytes. */
+/* "person_pkey": at most 63 bytes, 62 when the table's name is cut for it, as PostgreSQL itself does. */
 static const char *key_name(struct arena *a, const struct change_env *env, const char *table)
 {
     enum { NAME_MAX_BYTES = 63 };
     static const char suffix[] = "_pkey";
-    size_t n = text_utf8_prefix(table, strlen(table), NAME_MAX_BYTES - (sizeof suffix - 1));
+    size_t n = strlen(table), room = NAME_MAX_BYTES - (sizeof suffix - 1);
+    n = n <= room ? n : text_utf8_prefix(table, n, room - 1);
     const char *name = arena_printf(a, "%.*s%s", (int)n, table, suffix);
 
     return sql_name(a, env, name);
@@ -129,7 +131,8 @@ static void add_uniques(struct arena *a, const struct change_env *env, const str
         *VEC_PUSH(a, &done) = name;
         str_addf(s, ", CONSTRAINT %s UNIQUE (", sql_name(a, env, name));
         for (size_t j = i; j < columns->n; j++)
-            if (is_unique(columns->at[j]) && text_equal_nocase(unique_name(columns->at[j]), name))
+            if (is_unique(columns->at[j]) && unique_name(columns->at[j]) &&
+                text_equal(unique_name(columns->at[j]), name))
                 str_addf(s, "%s%s", j > i ? ", " : "", sql_name(a, env, field(columns->at[j], "name")));
         str_addc(s, ')');
     }

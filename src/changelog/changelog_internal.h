@@ -25,7 +25,8 @@ struct log_file {
     const char *run_with;        /* of modifyChangeSets; NULL: none */
     bool xml;                    /* unknown names are errors there, warnings in YAML */
     int depth;
-    unsigned number; /* of the files that were read */
+    unsigned number;           /* of the files that were read */
+    struct change_files named; /* how its changes reach files */
 };
 
 /* ---- ${} ---- */
@@ -62,6 +63,7 @@ bool properties_read(struct ctx *cx, struct properties *p, const char *file, con
 
 /* ---- reading ---- */
 
+/* It lives as long as the changelog: some changes read their files only when they run. */
 struct loader {
     struct ctx *cx;
     const struct changelog_source *source;
@@ -69,6 +71,8 @@ struct loader {
     struct changelog *log;
     struct log_file *at;
     unsigned n_files;
+    bool unsettled;              /* a precondition asks for a property that is not there yet */
+    struct change_list gathered; /* room in which the changes of a list are put together */
 };
 
 /* The parser that the name's end asks for; false without an error: none does. */
@@ -99,6 +103,8 @@ const char *path_beside(struct arena *a, const char *changelog, const char *path
 /* The one file of that path in the search path. E_FILE when there is none. `what` is for messages: "changelog". */
 bool path_find(struct ctx *cx, const struct changelog_source *source, const char *what, const char *path,
                const char **file);
+/* Its text, and a note in the changelog that it was read; NULL: in none. */
+bool load_read(struct ctx *cx, struct changelog *log, const char *file, char **text, size_t *len);
 /* All files below a folder of the search path, in the order of their paths' UTF-16. */
 bool path_list(struct ctx *cx, const struct changelog_source *source, const char *path, struct path_list *out,
                bool *exists);

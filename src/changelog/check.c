@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "changelog_internal.h"
+#include "dbstep/log.h"
 
 static const char *const databases[] = {
     "postgresql",   "all",         "none",        "oracle",   "mysql",     "mariadb",      "mssql",
@@ -13,20 +14,26 @@ static const char *const databases[] = {
     "impala",       "hive",        "sqlanywhere",
 };
 
-/* A list that excludes PostgreSQL may name what it likes, unless it looks as if PostgreSQL were meant. */
+/* Only what is meant for PostgreSQL must name databases that exist, as with Liquibase; that PostgreSQL was meant and misspelt can still be told. */
 static bool check_dbms(struct ctx *cx, const struct changeset *cs)
 {
     bool meant = dbms_matches(&cs->dbms);
     for (size_t i = 0; i < cs->dbms.n; i++) {
-        const char *name = cs->dbms.at[i] + (cs->dbms.at[i][0] == '!'), *near = NULL;
-        bool known = false;
-        for (size_t k = 0; k < COUNT(databases) && !known; k++) {
-            known = text_equal_nocase(name, databases[k]);
-            if (!near && text_distance(text_lower(cx->arena, name), databases[k]) <= 2)
-                near = databases[k];
-        }
-        if (known || (!meant && !text_equal(near, "postgresql")))
+        bool negated = cs->dbms.at[i][0] == '!';
+        const char *name = cs->dbms.at[i] + negated;
+        size_t k = 0;
+        while (k < COUNT(databases) && !text_equal_nocase(name, databases[k]))
+            k++;
+        if (k < COUNT(databases))
             continue;
+        const char *near = text_nearest(text_lower(cx->arena, name), databases, COUNT(databases));
+        if (!meant || negated) {
+            if (near && text_equal(near, "postgresql"))
+                log_warning(
+                    "%s:%d: '%s' in dbms of changeset %s is no database; PostgreSQL is called 'postgresql' there",
+                    cs->file, cs->line, name, changeset_name(cx->arena, cs));
+            continue;
+        }
         fail(cx, E_CHANGELOG, "changeset %s names an unknown database '%s' in dbms", changeset_name(cx->arena, cs),
              name);
         err_place(cx, cs->file, cs->line, 1);
@@ -68,7 +75,7 @@ static bool check_duplicates(struct ctx *cx, const struct by_name *all)
             continue;
         fail(cx, E_CHANGELOG, "changeset %s exists twice", changeset_name(cx->arena, y));
         err_detail(cx, "first at %s:%d, again at %s:%d", x->file, x->line, y->file, y->line);
-        err_hint(cx, x->line == y->line && text_equal(x->file, y->file)
+        err_hint(cx, x->file != y->file && text_equal(x->file, y->file) /* read twice */
                          ? "the file is included twice: take one of the includes away"
                          : "give the second one an id of its own; ids are compared without regard to case");
         err_place(cx, y->file, y->line, 1);
@@ -102,10 +109,26 @@ static bool check_rollback(struct ctx *cx, const struct by_name *all, const stru
     return false;
 }
 
+/* At most, with what is written between them. */
+static size_t columns_bytes(const struct changeset *cs)
+{
+    size_t n = strlen(cs->id) + strlen(cs->author) + strlen(cs->filename);
+    for (size_t i = 0; i < cs->contexts.n; i++)
+        n += strlen(cs->contexts.at[i]) + strlen(" AND ()");
+    for (size_t i = 0; i < cs->labels.n; i++)
+        n += strlen(cs->labels.at[i]) + 1;
+    for (size_t k = 0; k < cs->inherited_labels.n; k++)
+        for (size_t i = 0; i < cs->inherited_labels.at[k].n; i++)
+            n += strlen(cs->inherited_labels.at[k].at[i]) + 1;
+    return n;
+}
+
 /* What the columns of the history table cannot hold would fail in the middle of a deploy. */
 static bool check_lengths(struct ctx *cx, const struct changeset *cs)
 {
     struct arena_mark mark = arena_mark(cx->arena);
+    if (columns_bytes(cs) <= 255) /* nearly all of them */
+        return true;
     const struct {
         const char *what, *text;
     } columns[] = {{"id", cs->id},

@@ -237,6 +237,8 @@ static bool open_changeset(struct parser *p, const char *rest)
     const char *context = attribute(a, p->line, "contextFilter", ATTR_QUOTED, false);
     if (!context)
         context = attribute(a, p->line, "context", ATTR_QUOTED, false);
+    if (context && !expanded(p, &context))
+        return false;
     if (context && *text_skip_blanks(context)) {
         const char *fault = expression_fault(context);
         if (fault) {
@@ -246,15 +248,20 @@ static bool open_changeset(struct parser *p, const char *rest)
         *VEC_PUSH(a, &cs.contexts) = context;
     }
     const char *labels = attribute(a, p->line, "labels", ATTR_QUOTED, false);
+    if (labels && !expanded(p, &labels))
+        return false;
     if (labels)
         split_commas(a, labels, true, &cs.labels);
     const char *dbms = attribute(a, p->line, "dbms", ATTR_DBMS, false);
     if (dbms)
         split_commas(a, text_replace(a, dbms, "\"", ""), true, &cs.dbms);
     const char *logical = attribute(a, p->line, "logicalFilePath", ATTR_TOKEN, false);
-    logical = logical && *logical ? logical : p->logical_path;
+    if (logical && !expanded(p, &logical))
+        return false;
+    bool own = logical && *logical; /* as it is written, while that of the file is normalised */
+    logical = own ? logical : p->logical_path;
     cs.path = logical ? changelog_path_normalise(a, logical) : p->log->path;
-    cs.filename = logical ? path_stored(a, logical) : p->log->path;
+    cs.filename = own ? path_stored(a, logical) : cs.path;
 
     p->set = VEC_PUSH(a, &p->log->sets);
     *p->set = cs;
@@ -324,7 +331,7 @@ static bool read_preconditions(struct parser *p)
 }
 
 /* "[expectedResult:]X SQL", X a word, '…' or "…". */
-static bool read_sql_check(struct parser *p, const char *text, struct precondition *pre)
+static bool read_sql_check(struct parser *p, const char *text, int column, struct precondition *pre)
 {
     struct arena *a = p->cx->arena;
     const char *v = text_starts_nocase(text, "expectedResult:") ? text + strlen("expectedResult:") : text;
@@ -338,12 +345,12 @@ static bool read_sql_check(struct parser *p, const char *text, struct preconditi
             n++;
     }
     if (!n || v[n] != ' ' || !*text_skip_blanks(v + n))
-        return bad(p, column_of(p, text), "malformed sql-check",
+        return bad(p, column, "malformed sql-check",
                    "--precondition-sql-check expectedResult:0 SELECT count(*) FROM t");
     bool quoted = *v == '\'' || *v == '"';
     pre->expected = arena_strndup(a, quoted ? v + 1 : v, quoted ? n - 2 : n);
     pre->sql = text_trim(a, v + n);
-    return expanded(p, &pre->sql) && expanded(p, &pre->expected);
+    return true;
 }
 
 static const char *name_attribute(struct arena *a, const char *text, const char *name)
@@ -361,7 +368,8 @@ static bool read_precondition(struct parser *p, const char *rest)
     struct precondition pre = {.line = p->line_no};
     if (text_equal_nocase(kind, "sql-check")) {
         pre.kind = PRE_SQL_CHECK;
-        if (!read_sql_check(p, text, &pre))
+        int column = column_of(p, text);
+        if (!expanded(p, &text) || !read_sql_check(p, text, column, &pre))
             return false;
     } else if (text_equal_nocase(kind, "table-exists") || text_equal_nocase(kind, "view-exists")) {
         bool table = (kind[0] | 0x20) == 't';

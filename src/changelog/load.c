@@ -105,11 +105,18 @@ static bool load_as(struct loader *l, struct log_file *f, enum notation notation
     return true;
 }
 
+bool load_read(struct ctx *cx, struct changelog *log, const char *file, char **text, size_t *len)
+{
+    if (log)
+        *VEC_PUSH(cx->arena, &log->files) = file;
+    return file_read(cx, file, 0, text, len);
+}
+
 bool load_file(struct loader *l, struct log_file *f)
 {
     char *text;
     size_t len;
-    return file_read(l->cx, f->file, 0, &text, &len) && load_as(l, f, notation_of(f->path), text, len);
+    return load_read(l->cx, l->log, f->file, &text, &len) && load_as(l, f, notation_of(f->path), text, len);
 }
 
 /* ---- the whole ---- */
@@ -130,10 +137,14 @@ static void put_in_order(struct arena *a, struct changelog *log)
     log->sets.cap = log->sets.n;
 }
 
-static void loader_init(struct ctx *cx, struct loader *l, const struct changelog_source *source, struct changelog *log)
+static struct loader *loader_new(struct ctx *cx, const struct changelog_source *source, struct changelog *log)
 {
-    *l = (struct loader){.cx = cx, .source = source, .log = log};
-    properties_init(cx, &l->props, source);
+    struct loader *l = ARENA_NEW(cx->arena, struct loader);
+    struct changelog_source *kept = ARENA_NEW(cx->arena, struct changelog_source);
+    *kept = *source;
+    *l = (struct loader){.cx = cx, .source = kept, .log = log};
+    properties_init(cx, &l->props, kept);
+    return l;
 }
 
 static bool finish(struct loader *l)
@@ -142,19 +153,19 @@ static bool finish(struct loader *l)
     if (!check_changelog(l->cx, l->log))
         return false;
     put_in_order(l->cx->arena, l->log);
+    l->log = NULL; /* its place is the caller's */
     return true;
 }
 
 static bool parse_memory(struct ctx *cx, const struct changelog_source *source, const char *path,
                          enum notation notation, char *text, size_t len, struct changelog *out)
 {
-    struct loader l;
     struct log_file *f = ARENA_NEW(cx->arena, struct log_file);
     *out = (struct changelog){.path = changelog_path_normalise(cx->arena, path), .file = out->file ? out->file : path};
     f->path = out->path;
     f->file = out->file;
-    loader_init(cx, &l, source, out);
-    return load_as(&l, f, notation, text, len) && finish(&l);
+    struct loader *l = loader_new(cx, source, out);
+    return load_as(l, f, notation, text, len) && finish(l);
 }
 
 bool changelog_parse(struct ctx *cx, const struct changelog_source *source, const char *path, char *text, size_t len,
@@ -173,7 +184,6 @@ bool changelog_load(struct ctx *cx, const struct changelog_source *source, struc
 {
     const char *given = source->file;
     struct log_file *f = ARENA_NEW(cx->arena, struct log_file);
-    struct loader l;
 
     *out = (struct changelog){.path = NULL};
     if (path_absolute(cx->arena, given)) {
@@ -196,6 +206,7 @@ bool changelog_load(struct ctx *cx, const struct changelog_source *source, struc
     }
     if (!load_known(f->path)) {
         fail(cx, E_CHANGELOG, "'%s' is no changelog that dbstep can read", f->path);
+        err_place(cx, f->file, 1, 1);
         err_hint(cx,
                  "changelogs are .xml, .yaml, .yml, .json and .sql files: trees of changesets, formatted SQL, or plain "
                  "SQL as one changeset");
@@ -203,6 +214,6 @@ bool changelog_load(struct ctx *cx, const struct changelog_source *source, struc
     }
     out->path = f->path;
     out->file = f->file;
-    loader_init(cx, &l, source, out);
-    return load_file(&l, f) && finish(&l);
+    struct loader *l = loader_new(cx, source, out);
+    return load_file(l, f) && finish(l);
 }

@@ -37,6 +37,8 @@ struct node *tree_next(struct tree_walk *w)
 
 const struct node *tree_child(const struct node *parent, const char *name)
 {
+    if (!parent->list)
+        return node_child(parent, name);
     struct tree_walk w = tree_walk(parent);
     for (const struct node *n; (n = tree_next(&w));)
         if (text_equal(n->name, name))
@@ -149,12 +151,12 @@ static bool check_names(struct loader *l, const struct node *parent, const char 
 
 static bool expand_text(struct loader *l, struct node *n)
 {
-    size_t len = strlen(n->text), out_len;
-    if (!memmem(n->text, len, "${", 2))
+    size_t out_len;
+    if (!strstr(n->text, "${"))
         return true;
     struct source_map *map = ARENA_NEW(l->cx->arena, struct source_map);
     *map = node_map(l->cx->arena, n);
-    if (!properties_expand(l->cx, &l->props, n->text, len, map, &n->text, &out_len)) {
+    if (!properties_expand(l->cx, &l->props, n->text, strlen(n->text), map, &n->text, &out_len)) {
         err_place(l->cx, l->at->file, n->text_line, n->text_column);
         return false;
     }
@@ -201,7 +203,7 @@ static bool load_property_file(struct loader *l, const struct node *n, const cha
         err_place(l->cx, l->at->file, n->line, n->column);
         return false;
     }
-    return file_read(l->cx, file, 0, &text, &len) && properties_read(l->cx, &l->props, file, text, len, global);
+    return load_read(l->cx, l->log, file, &text, &len) && properties_read(l->cx, &l->props, file, text, len, global);
 }
 
 static bool load_property(struct loader *l, struct node *n)
@@ -362,6 +364,21 @@ static bool find_root(struct loader *l, struct node *document, struct node **out
     return false;
 }
 
+/* Room for the changesets of a file at once: doubling it again and again would leave as much unused. */
+static void reserve_sets(struct loader *l, const struct node *root)
+{
+    struct changelog *log = l->log;
+    size_t more = 0;
+    struct tree_walk w = tree_walk(root);
+    for (const struct node *n; (n = tree_next(&w));)
+        more += text_equal(n->name, "changeSet");
+    if (more < 64 || log->sets.n + more <= log->sets.cap)
+        return;
+    log->sets.at = arena_grow(l->cx->arena, log->sets.at, log->sets.cap * sizeof *log->sets.at,
+                              (log->sets.n + more) * sizeof *log->sets.at);
+    log->sets.cap = log->sets.n + more;
+}
+
 bool tree_parse(struct loader *l, struct node *document)
 {
     struct node *root, *n;
@@ -378,6 +395,7 @@ bool tree_parse(struct loader *l, struct node *document)
     }
     if (!root_attributes(l, root))
         return false;
+    reserve_sets(l, root);
     struct tree_walk w = tree_walk(root);
     for (unsigned count = 1; (n = tree_next(&w)); count++) {
         if (count % 256 == 0 && !ctx_alive(l->cx, "reading the changelog"))

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "changelog_internal.h"
-#include "dbstep/files.h"
 #include "dbstep/log.h"
 
 /* Everything in a changeSet that is no change. */
@@ -45,10 +44,16 @@ static bool is_name(const char *name)
 
 /* ---- what changes see of the files around them ---- */
 
+/* A file for the changes of one changelog. They may read when they run, with another context than the loader's. */
+struct named {
+    struct loader *loader;
+    struct log_file *from;
+};
+
 static bool read_named(struct ctx *cx, void *user, const char *path, const char *relative_to, char **text, size_t *len,
                        const char **shown)
 {
-    const struct loader *l = user;
+    const struct named *n = user;
     const char *normal =
         relative_to ? path_beside(cx->arena, relative_to, path) : changelog_path_normalise(cx->arena, path);
     *shown = normal;
@@ -57,29 +62,43 @@ static bool read_named(struct ctx *cx, void *user, const char *path, const char 
         err_hint(cx, "add the folder that holds it to search_path");
         return false;
     }
-    if (!path_find(cx, l->source, "file", normal, shown)) {
-        err_hint(
-            cx,
-            relative_to
-                ? "the path is relative to the folder of the changelog"
-                : "the path is relative to a folder of search_path, unless the change says relativeToChangelogFile");
+    if (!path_find(cx, n->loader->source, "file", normal, shown)) {
+        if (relative_to)
+            err_hint(cx, "the path is relative to the folder of the changelog");
+        else
+            err_hint(cx, "the path is relative to a folder of search_path, unless the change says "
+                         "relativeToChangelogFile");
         return false;
     }
-    return file_read(cx, *shown, 0, text, len);
+    return load_read(cx, n->loader->log, *shown, text, len);
 }
 
 static bool expand_named(struct ctx *cx, void *user, const char *text, size_t len, struct source_map *map,
                          const char **out, size_t *out_len)
 {
-    const struct loader *l = user;
-    return properties_expand(cx, &l->props, text, len, map, out, out_len);
+    const struct named *n = user;
+    struct properties *props = &n->loader->props;
+    const struct log_file *now = props->at;
+    props->at = n->from;
+    bool ok = properties_expand(cx, props, text, len, map, out, out_len);
+    props->at = now;
+    return ok;
 }
 
-static bool add_change(struct loader *l, const struct node *n, const char *const *other, size_t n_other,
-                       struct change_list *out)
+static const struct change_files *named_by(struct loader *l)
 {
-    const struct change_files files = {
-        .read = read_named, .expand = expand_named, .user = l, .changelog = l->at->path, .file = l->at->file};
+    struct change_files *files = &l->at->named;
+    if (files->user)
+        return files;
+    struct named *n = ARENA_NEW(l->cx->arena, struct named);
+    *n = (struct named){.loader = l, .from = l->at};
+    *files = (struct change_files){
+        .read = read_named, .expand = expand_named, .user = n, .changelog = l->at->path, .file = l->at->file};
+    return files;
+}
+
+static bool add_change(struct loader *l, const struct node *n, const char *const *other, size_t n_other)
+{
     if (!*n->name)
         return tree_fault(l, n, "'%.60s' stands where a change is expected", n->text ? n->text : "a list");
     if (!change_known(n->name)) {
@@ -91,20 +110,36 @@ static bool add_change(struct loader *l, const struct node *n, const char *const
         }
     }
     struct change c;
-    if (!change_load(l->cx, n, &files, &c)) {
+    if (!change_load(l->cx, n, named_by(l), &c)) {
         err_place(l->cx, l->at->file, n->line, n->column);
         return false;
     }
-    *VEC_PUSH(l->cx->arena, out) = c;
+    *VEC_PUSH(l->cx->arena, &l->gathered) = c;
     return true;
 }
 
 /* ---- rollback ---- */
 
-static void add_rollback_text(struct loader *l, const struct node *n, struct rollback *out)
+/* The changes that were gathered since `from`, behind those that are there; in as much memory as they need. */
+static void keep_gathered(struct loader *l, size_t from, struct change_list *out)
 {
-    struct change *c = VEC_PUSH(l->cx->arena, &out->changes);
+    size_t more = l->gathered.n - from;
+    if (!more)
+        return;
+    struct change *all = arena_array(l->cx->arena, out->n + more, sizeof *all);
+    if (out->n)
+        memcpy(all, out->at, out->n * sizeof *all);
+    memcpy(all + out->n, l->gathered.at + from, more * sizeof *all);
+    out->at = all;
+    out->n = out->cap = out->n + more;
+    l->gathered.n = from;
+}
+
+static void add_rollback_text(struct loader *l, const struct node *n)
+{
+    struct change *c = VEC_PUSH(l->cx->arena, &l->gathered);
     *c = change_of_sql(n->text, strlen(n->text));
+    c->strip_comments = true;
     c->file = l->at->file;
     c->line = n->text_line;
     c->column = n->text_column;
@@ -116,6 +151,7 @@ static bool load_rollback(struct loader *l, const struct node *n, struct rollbac
 {
     static const char *const known[] = {"changeSetId", "changeSetAuthor", "changeSetPath", "comment"};
     const char *path;
+    size_t from = l->gathered.n;
 
     out->line = n->line;
     if (out->kind == ROLLBACK_NONE)
@@ -137,12 +173,13 @@ static bool load_rollback(struct loader *l, const struct node *n, struct rollbac
         if (c->attribute && !tree_unknown(l, c, "rollback", known, COUNT(known)))
             return false;
         if (!*c->name && c->text)
-            add_rollback_text(l, c, out);
-        else if (!add_change(l, c, known, COUNT(known), &out->changes))
+            add_rollback_text(l, c);
+        else if (!add_change(l, c, known, COUNT(known)))
             return false;
     }
     if (n->text && n->type != NODE_NULL && *text_skip_blanks(n->text))
-        add_rollback_text(l, n, out);
+        add_rollback_text(l, n);
+    keep_gathered(l, from, &out->changes);
     if (out->changes.n)
         out->kind = ROLLBACK_CHANGES;
     return true;
@@ -179,30 +216,34 @@ static bool add_comment(struct loader *l, const struct node *n, struct changeset
     return true;
 }
 
-static bool add_changes(struct loader *l, const struct node *n, struct changeset *cs)
+static bool add_changes(struct loader *l, const struct node *n)
 {
     struct tree_walk w = tree_walk(n);
     if (n->text && n->type != NODE_NULL)
         return tree_fault(l, n, "'changes' must be a list of changes");
     for (const struct node *c; (c = tree_next(&w));)
-        if (!add_change(l, c, names, COUNT(names), &cs->changes))
+        if (!add_change(l, c, names, COUNT(names)))
             return false;
     return true;
 }
 
-/* `comment` counts, and `comments` only where there is none. */
-static bool load_part(struct loader *l, const struct node *n, bool has_comment, struct changeset *cs)
+static bool load_part(struct loader *l, const struct node *n, struct changeset *cs)
 {
     if (text_equal(n->name, "changes"))
-        return add_changes(l, n, cs);
+        return add_changes(l, n);
     if (text_equal(n->name, "rollback"))
         return load_rollback(l, n, &cs->rollback);
-    if (text_equal(n->name, "comment") || (text_equal(n->name, "comments") && !has_comment))
+    if (text_equal(n->name, "comment"))
         return add_comment(l, n, cs);
+    if (text_equal(n->name, "comments")) { /* what the model calls it: easily written, and without effect */
+        log_warning("%s:%d:%d: 'comments' in changeSet is ignored, as Liquibase does; it is called 'comment'",
+                    l->at->file, n->line, n->column);
+        return true;
+    }
     if (text_equal(n->name, "validCheckSum") || text_equal(n->name, "validCheckSums"))
         return add_valid_sums(l, n, cs);
     if (text_equal(n->name, "modifySql"))
-        return visitors_load(l->cx, n, l->at->file, &cs->visitors);
+        return visitors_load(l->cx, n, l->at->file, l->source->contexts, l->source->labels, &cs->visitors);
     if (text_equal(n->name, "preConditions")) {
         cs->preconditions.file = l->at->file;
         return tree_preconditions(l, n, cs->quoting, &cs->preconditions);
@@ -211,7 +252,7 @@ static bool load_part(struct loader *l, const struct node *n, bool has_comment, 
         return true;
     if (n->attribute || (!*n->name && n->text) || (!change_known(n->name) && n->text && !l->at->xml))
         return tree_unknown(l, n, "changeSet", names, COUNT(names));
-    return add_change(l, n, names, COUNT(names), &cs->changes);
+    return add_change(l, n, names, COUNT(names));
 }
 
 static bool load_run_order(struct loader *l, const struct node *n, struct changeset *cs)
@@ -281,14 +322,14 @@ bool tree_changeset(struct loader *l, struct node *n)
         return tree_fault(l, &(struct node){.line = n->text_line, .column = n->text_column},
                           "text between the elements of a changeSet: '%.40s'", n->text);
     if (dbms_matches(&cs.dbms)) {
-        bool has_comment = tree_child(n, "comment") != NULL;
         for (w = tree_walk(n), n = tree_next(&w); n; n = tree_next(&w)) {
-            if (load_part(l, n, has_comment, &cs))
+            if (load_part(l, n, &cs))
                 continue;
             err_detail(l->cx, "in changeset %s", changeset_name(l->cx->arena, &cs));
             return false;
         }
     }
+    keep_gathered(l, 0, &cs.changes);
     load_inherit(l->cx->arena, l->at, &cs);
     *VEC_PUSH(l->cx->arena, &l->log->sets) = cs;
     return true;

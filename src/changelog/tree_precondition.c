@@ -209,14 +209,19 @@ static bool check_rules(struct loader *l, const struct node *n, enum quoting quo
                                                          : l->at->logical ? l->at->logical
                                                                           : l->at->path);
         return true;
-    case PRE_PROPERTY_DEFINED: p->holds = holds(l, p); return true;
+    case PRE_PROPERTY_DEFINED:
+        p->holds = holds(l, p);
+        l->unsettled = l->unsettled || !p->holds;
+        return true;
     case PRE_QUOTING_STRATEGY: return quoting_holds(l, n, quoting, p);
     default: return true;
     }
 }
 
+/* Lists are as long as they have to be: a changelog has one in nearly every changeset. */
 struct pre_list {
-    VEC(struct precondition) list;
+    struct precondition *at;
+    size_t n;
 };
 
 static bool load_list(struct loader *l, const struct node *parent, enum quoting quoting, bool root,
@@ -229,12 +234,11 @@ static bool load_one(struct loader *l, const struct node *n, enum quoting quotin
         return fail_unknown(l, n);
     *p = (struct precondition){.kind = kind->kind, .line = n->line};
     if (kind->nests) {
-        struct pre_list inner = {.list = {.n = 0}};
+        struct pre_list inner;
         if (!load_list(l, n, quoting, text_equal(kind->name, "preConditions"), &inner))
             return false;
-        p->list.at = inner.list.at;
-        p->list.n = inner.list.n;
-        p->list.cap = inner.list.cap;
+        p->list.at = inner.at;
+        p->list.n = p->list.cap = inner.n;
         return true;
     }
     if (kind->kind == PRE_SQL_CHECK && n->text)
@@ -259,6 +263,11 @@ static bool load_list(struct loader *l, const struct node *parent, enum quoting 
                       struct pre_list *out)
 {
     struct tree_walk w = tree_walk(parent);
+    size_t count = 0;
+    for (const struct node *n; (n = tree_next(&w));)
+        count += !n->attribute && !(root && is_setting(n->name));
+    *out = (struct pre_list){.at = arena_array(l->cx->arena, count, sizeof *out->at)};
+    w = tree_walk(parent);
     for (const struct node *n; (n = tree_next(&w));) {
         if (root && is_setting(n->name))
             continue;
@@ -267,10 +276,9 @@ static bool load_list(struct loader *l, const struct node *parent, enum quoting 
                 return false;
             continue;
         }
-        struct precondition p;
-        if (!load_one(l, n, quoting, &p))
+        if (!load_one(l, n, quoting, &out->at[out->n]))
             return false;
-        *VEC_PUSH(l->cx->arena, &out->list) = p;
+        out->n++;
     }
     return true;
 }
@@ -301,7 +309,7 @@ bool tree_preconditions(struct loader *l, const struct node *n, enum quoting quo
     static const char *const reactions[] = {"HALT", "CONTINUE", "MARK_RAN", "WARN"};
     static const char *const previews[] = {"IGNORE", "TEST", "FAIL"};
     unsigned on_fail = REACT_HALT, on_error = REACT_HALT, on_preview = PREVIEW_IGNORE;
-    struct pre_list list = {.list = {.n = 0}};
+    struct pre_list list;
 
     if (!setting(l, n, "onFail", reactions, COUNT(reactions), &on_fail) ||
         !setting(l, n, "onError", reactions, COUNT(reactions), &on_error) ||
@@ -314,9 +322,8 @@ bool tree_preconditions(struct loader *l, const struct node *n, enum quoting quo
     out->on_fail = (enum reaction)on_fail;
     out->on_error = (enum reaction)on_error;
     out->on_preview = (enum on_preview)on_preview;
-    out->list.at = list.list.at;
-    out->list.n = list.list.n;
-    out->list.cap = list.list.cap;
+    out->list.at = list.at;
+    out->list.n = out->list.cap = list.n;
     return true;
 }
 
@@ -333,6 +340,8 @@ static void settle(struct loader *l, struct precondition *at, size_t n)
 
 void preconditions_settle(struct loader *l)
 {
+    if (!l->unsettled)
+        return;
     for (size_t i = 0; i < l->log->preconditions.n; i++)
         settle(l, l->log->preconditions.at[i].list.at, l->log->preconditions.at[i].list.n);
     for (size_t i = 0; i < l->log->sets.n; i++)

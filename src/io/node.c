@@ -6,7 +6,7 @@
 const struct node *node_child(const struct node *n, const char *name)
 {
     for (const struct node *c = n ? n->first : NULL; c; c = c->next)
-        if (text_equal(c->name, name))
+        if (*c->name == *name && text_equal(c->name, name))
             return c;
     return NULL;
 }

@@ -52,6 +52,24 @@ static void stop(struct reader *r, const char *hint)
     XML_StopParser(r->parser, XML_FALSE);
 }
 
+/* As stop(), at the start of the declaration, while expat stands somewhere inside of it. */
+static void stop_declaration(struct reader *r, const char *hint)
+{
+    XML_Index now = XML_GetCurrentByteIndex(r->parser);
+    if (!r->recoded && now >= 0 && (size_t)now < r->len) {
+        size_t at = (size_t)now, start;
+        int line = line_now(r), column = 1;
+        while (at && !(r->source[at] == '<' && r->source[at + 1] == '!')) {
+            line -= r->source[at] == '\n' && at != (size_t)now;
+            at--;
+        }
+        for (start = at; start && r->source[start - 1] != '\n'; start--)
+            column += ((unsigned char)r->source[start - 1] & 0xC0) != 0x80;
+        err_place(r->cx, r->file, line, column);
+    }
+    stop(r, hint);
+}
+
 static const char *local_name(const char *name)
 {
     const char *colon = strchr(name, ':');
@@ -85,15 +103,14 @@ static void step(struct tag *t)
     t->at++;
 }
 
-static void skip_to(struct tag *t, const char *stops)
+static bool is_blank(char c)
 {
-    while (t->at < t->end && !strchr(stops, *t->at))
-        step(t);
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 static void skip_blanks(struct tag *t)
 {
-    while (t->at < t->end && strchr(" \t\r\n", *t->at))
+    while (t->at < t->end && is_blank(*t->at))
         step(t);
 }
 
@@ -102,13 +119,15 @@ static void next_attribute(struct tag *t, struct node *n)
 {
     skip_blanks(t);
     n->line = t->line, n->column = t->column;
-    skip_to(t, "\"'");
+    while (t->at < t->end && *t->at != '"' && *t->at != '\'')
+        step(t);
     if (t->at >= t->end)
         return;
-    const char quote[2] = {*t->at, '\0'};
+    char quote = *t->at;
     step(t);
     n->text_line = t->line, n->text_column = t->column;
-    skip_to(t, quote);
+    while (t->at < t->end && *t->at != quote)
+        step(t);
     if (t->at < t->end)
         step(t);
 }
@@ -123,7 +142,8 @@ static struct tag current_tag(const struct reader *r, const struct node *element
         return t;
     t.at = r->source + at;
     t.end = t.at + n;
-    skip_to(&t, " \t\r\n/>");
+    while (t.at < t.end && !is_blank(*t.at) && *t.at != '/' && *t.at != '>')
+        step(&t);
     return t;
 }
 
@@ -291,7 +311,8 @@ static void XMLCALL on_entity(void *user, const XML_Char *name, int parameter, c
     struct reader *r = user;
     (void)parameter, (void)value, (void)length, (void)base, (void)system_id, (void)public_id, (void)notation;
     fail(r->cx, E_CHANGELOG, "the XML declares an entity, '%.60s'", name);
-    stop(r, "entities can read other files and grow without end, so none are taken: write out what they stand for");
+    stop_declaration(
+        r, "entities can read other files and grow without end, so none are taken: write out what they stand for");
 }
 
 /* A default of an attribute is written once and would count for every element. */
@@ -303,7 +324,7 @@ static void XMLCALL on_attlist(void *user, const XML_Char *element, const XML_Ch
     if (!value)
         return;
     fail(r->cx, E_CHANGELOG, "the XML declares a default for the attribute '%.60s' of <%.60s>", name, element);
-    stop(r, "write the attribute where it is meant");
+    stop_declaration(r, "write the attribute where it is meant");
 }
 
 static void XMLCALL on_skipped(void *user, const XML_Char *name, int parameter)

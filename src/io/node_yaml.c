@@ -210,9 +210,9 @@ static enum node_type plain_type(const char *s)
 static void find_lines(struct reader *r)
 {
     const char *end = r->source + r->len;
-    for (const char *p = r->source; p; p = memchr(p, '\n', (size_t)(end - p))) {
-        p += p > r->source;
+    for (const char *p = r->source, *newline; p; p = newline ? newline + 1 : NULL) {
         *VEC_PUSH(r->cx->arena, &r->lines) = p;
+        newline = memchr(p, '\n', (size_t)(end - p));
     }
 }
 

@@ -149,6 +149,30 @@ static void properties(void **state)
     }
 }
 
+/* The attributes of a changeset and a check's SQL are expanded, as far as Liquibase expands them. */
+static void expanded_attributes(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct ctx cx = {.arena = &a};
+    struct changelog log;
+    assert_true(parse(
+        &cx,
+        HEAD "--property name:n value:1\n--property name:c value:prod\n"
+             "--changeset b:${n} context:\"${c} or x\" labels:${C},y logicalFilePath:/l/${c}.sql runOnChange:${n}\n"
+             "--comment ${n}\n--precondition-sql-check expectedResult:${n} select ${n}\nselect 1;\n",
+        &log));
+    const struct changeset *cs = &log.sets.at[0];
+    assert_string_equal(cs->id, "1");
+    assert_string_equal(cs->contexts.at[0], "prod or x");
+    assert_string_equal(changeset_labels(&a, cs), "prod,y");
+    assert_string_equal(cs->filename, "l/prod.sql");
+    assert_string_equal(cs->comments, "${n}");
+    assert_string_equal(cs->preconditions.list.at[0].expected, "1");
+    assert_string_equal(cs->preconditions.list.at[0].sql, "select 1");
+    arena_free(&a);
+}
+
 /* A fault behind an expanded ${…} is still found in the file. */
 static void places_survive_expansion(void **state)
 {
@@ -209,7 +233,7 @@ static void refused(void **state)
         {HEAD "--changeset b:1\n--precondition-table-exists foo:v\nselect 1;", 3, 16},
         {HEAD "--changeset b:1\nselect 1;\n/* liquibase rollback\nx\n", 4, 1},
         {HEAD "--changeset b:1 context:\"(a\"\nselect 1;", 2, 1},
-        {HEAD "--changeset b:1 dbms:postgres\nselect 1;", 2, 1},
+        {HEAD "--changeset b:1 dbms:postgresql,postgre\nselect 1;", 2, 1},
         {HEAD "--property name:a value:${b}\n--property name:b value:${a}\n--changeset b:1\nselect ${a};", 4, 1},
         {"", 1, 1},
         {" \n\n", 1, 1},
@@ -270,6 +294,7 @@ int main(void)
         cmocka_unit_test(attributes_and_directives),
         cmocka_unit_test(rollbacks),
         cmocka_unit_test(properties),
+        cmocka_unit_test(expanded_attributes),
         cmocka_unit_test(places_survive_expansion),
         cmocka_unit_test(refused),
         cmocka_unit_test(expansion_bomb),
