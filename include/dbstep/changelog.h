@@ -143,6 +143,8 @@ char *changelog_path_normalise(struct arena *a, const char *path);
 
 /* "path::id::author" */
 char *changeset_name(struct arena *a, const struct changeset *cs);
+/* A text as the columns DESCRIPTION and COMMENTS hold it: at most 250 characters, cut at 247 with "...". */
+char *changeset_column(struct arena *a, const char *text);
 char *changeset_description(struct arena *a, const struct changeset *cs); /* for the DESCRIPTION column */
 char *changeset_contexts(struct arena *a, const struct changeset *cs);    /* CONTEXTS; NULL when there are none */
 char *changeset_labels(struct arena *a, const struct changeset *cs);      /* LABELS; NULL when there are none */

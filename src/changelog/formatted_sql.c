@@ -179,9 +179,7 @@ static bool finish(struct parser *p, bool last)
     p->line = arena_strdup(a, p->header);
     c->split = flag(p, "splitStatements", true);
     c->strip_comments = flag(p, "stripComments", true);
-    c->end_delimiter = attribute(a, p->line, "endDelimiter", ATTR_TOKEN, true);
-    if (c->end_delimiter && !*c->end_delimiter)
-        c->end_delimiter = NULL;
+    c->end_delimiter = attribute(a, p->line, "endDelimiter", ATTR_TOKEN, true); /* "": never split */
     p->rollback_split = flag(p, "rollbackSplitStatements", true);
     p->rollback_delimiter = attribute(a, p->line, "rollbackEndDelimiter", ATTR_TOKEN, true);
     p->line = saved;

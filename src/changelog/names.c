@@ -8,6 +8,19 @@ char *changeset_name(struct arena *a, const struct changeset *cs)
     return arena_printf(a, "%s::%s::%s", cs->path, cs->id, cs->author);
 }
 
+char *changeset_column(struct arena *a, const char *text)
+{
+    enum { ROOM = 250, KEPT = 247 };
+    size_t characters = 0, kept = 0;
+    for (const char *p = text; *p; p++) {
+        bool starts = ((unsigned char)*p & 0xC0) != 0x80;
+        if (starts && characters == KEPT)
+            kept = (size_t)(p - text);
+        characters += starts;
+    }
+    return characters > ROOM ? arena_printf(a, "%.*s...", (int)kept, text) : arena_strdup(a, text);
+}
+
 char *changeset_description(struct arena *a, const struct changeset *cs)
 {
     struct str out = str_new(a);
@@ -15,9 +28,7 @@ char *changeset_description(struct arena *a, const struct changeset *cs)
         str_addf(&out, "%s%s", i ? "; " : "", cs->changes.at[i].description);
     if (!cs->changes.n)
         str_add(&out, "empty");
-    if (out.len > 255)
-        str_truncate(&out, text_utf8_prefix(out.s, out.len, 250));
-    return out.s;
+    return changeset_column(a, out.s);
 }
 
 char *changeset_contexts(struct arena *a, const struct changeset *cs)

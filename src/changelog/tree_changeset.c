@@ -216,21 +216,36 @@ static bool add_comment(struct loader *l, const struct node *n, struct changeset
     return true;
 }
 
-static bool add_changes(struct loader *l, const struct node *n)
+static bool load_part(struct loader *l, const struct node *n, struct changeset *cs);
+
+static bool ignore_name(struct loader *l, const struct node *n)
+{
+    log_warning("%s:%d:%d: '%s' among the changes is ignored, as Liquibase does: it belongs into the changeSet itself",
+                l->at->file, n->line, n->column, n->name);
+    return true;
+}
+
+/* Other parts of the changeset may stand among the changes; attributes have no effect there. */
+static bool add_changes(struct loader *l, const struct node *n, struct changeset *cs)
 {
     struct tree_walk w = tree_walk(n);
     if (n->text && n->type != NODE_NULL)
         return tree_fault(l, n, "'changes' must be a list of changes");
-    for (const struct node *c; (c = tree_next(&w));)
-        if (!add_change(l, c, names, COUNT(names)))
+    for (const struct node *c; (c = tree_next(&w));) {
+        bool part = text_equal(c->name, "rollback") || text_equal(c->name, "modifySql") ||
+                    text_equal(c->name, "preConditions") || text_equal(c->name, "validCheckSum");
+        if (part               ? !load_part(l, c, cs)
+            : is_name(c->name) ? !ignore_name(l, c)
+                               : !add_change(l, c, names, COUNT(names)))
             return false;
+    }
     return true;
 }
 
 static bool load_part(struct loader *l, const struct node *n, struct changeset *cs)
 {
     if (text_equal(n->name, "changes"))
-        return add_changes(l, n);
+        return add_changes(l, n, cs);
     if (text_equal(n->name, "rollback"))
         return load_rollback(l, n, &cs->rollback);
     if (text_equal(n->name, "comment"))

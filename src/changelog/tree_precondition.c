@@ -291,14 +291,14 @@ static bool setting(struct loader *l, const struct node *n, const char *name, co
         return false;
     if (!text)
         return true;
-    struct str all = str_new(l->cx->arena);
-    for (size_t i = 0; i < n_values; i++) {
+    for (size_t i = 0; i < n_values; i++)
         if (text_equal_nocase(text, values[i])) {
             *out = (unsigned)i;
             return true;
         }
+    struct str all = str_new(l->cx->arena);
+    for (size_t i = 0; i < n_values; i++)
         str_addf(&all, "%s%s", i ? ", " : "", values[i]);
-    }
     tree_fault(l, tree_child(n, name), "unknown value '%.60s' of %s", text, name);
     err_hint(l->cx, "one of %s", all.s);
     return false;

@@ -96,11 +96,10 @@ struct tag {
 
 static void step(struct tag *t)
 {
-    if (*t->at == '\n')
+    char c = *t->at++;
+    t->column += ((unsigned char)c & 0xC0) != 0x80;
+    if (c == '\n')
         t->line++, t->column = 1;
-    else if (((unsigned char)*t->at & 0xC0) != 0x80)
-        t->column++;
-    t->at++;
 }
 
 static bool is_blank(char c)
@@ -111,6 +110,13 @@ static bool is_blank(char c)
 static void skip_blanks(struct tag *t)
 {
     while (t->at < t->end && is_blank(*t->at))
+        step(t);
+}
+
+/* To a byte of the tag that lies ahead. */
+static void step_to(struct tag *t, const char *to)
+{
+    while (t->at < to)
         step(t);
 }
 
@@ -126,10 +132,8 @@ static void next_attribute(struct tag *t, struct node *n)
     char quote = *t->at;
     step(t);
     n->text_line = t->line, n->text_column = t->column;
-    while (t->at < t->end && *t->at != quote)
-        step(t);
-    if (t->at < t->end)
-        step(t);
+    const char *close = memchr(t->at, quote, (size_t)(t->end - t->at));
+    step_to(t, close ? close + 1 : t->end);
 }
 
 /* The bytes of the start tag that is being handled; empty when they are not at hand. */
@@ -180,8 +184,8 @@ static struct node *add_child(struct reader *r, struct open_element *parent)
 /* xmlns, xmlns:x, xsi:schemaLocation, xml:space … say something about the document, not in it. */
 static bool of_xml_itself(const char *name)
 {
-    return strcmp(name, "xmlns") == 0 || text_starts(name, "xmlns:") || text_starts(name, "xsi:") ||
-           text_starts(name, "xml:");
+    return *name == 'x' && (strcmp(name, "xmlns") == 0 || text_starts(name, "xmlns:") || text_starts(name, "xsi:") ||
+                            text_starts(name, "xml:"));
 }
 
 static void XMLCALL on_start(void *user, const XML_Char *name, const XML_Char **attributes)

@@ -8,6 +8,7 @@
 
 #include "dbstep/node.h"
 #include "dbstep/str.h"
+#include "node_internal.h"
 
 enum { ALIAS_FREE = 10000 /* nodes that any document may have through aliases */, BUCKETS = 4096 };
 
@@ -84,125 +85,6 @@ static bool fail_syntax(struct reader *r)
     if (p->context)
         err_detail(r->cx, "%s of line %d", p->context, (int)p->context_mark.line + 1);
     return false;
-}
-
-/* ---- what a plain scalar is, by YAML 1.1 as SnakeYAML reads it ---- */
-
-static size_t run(const char *s, const char *of)
-{
-    return strspn(s, of);
-}
-
-static bool sexagesimal(const char *s, bool fraction)
-{
-    if (*s < '1' - (int)fraction || *s > '9')
-        return false;
-    s += run(s, "0123456789_");
-    if (*s != ':')
-        return false;
-    while (*s == ':') {
-        size_t n = run(s + 1, "0123456789");
-        if (!n || n > 2 || (n == 2 && s[1] > '5'))
-            return false;
-        s += n + 1;
-    }
-    return fraction ? *s == '.' && !s[1 + run(s + 1, "0123456789_")] : !*s;
-}
-
-static bool is_integer(const char *s)
-{
-    s += *s == '-' || *s == '+';
-    if (s[0] == '0' && s[1] == 'b')
-        return s[2] && strpbrk(s + 2, "01") && !s[2 + run(s + 2, "01_")];
-    if (s[0] == '0' && s[1] == 'x')
-        return strpbrk(s + 2, "0123456789abcdefABCDEF") && !s[2 + run(s + 2, "0123456789abcdefABCDEF_")];
-    if (s[0] == '0')
-        return !s[1] || !s[1 + run(s + 1, "01234567_")];
-    return (*s >= '1' && *s <= '9' && !s[run(s, "0123456789_")]) || sexagesimal(s, false);
-}
-
-static bool exponent(const char *s)
-{
-    if (*s != 'e' && *s != 'E')
-        return !*s;
-    s++;
-    s += *s == '-' || *s == '+';
-    return *s && !s[run(s, "0123456789")];
-}
-
-static bool is_float(const char *s)
-{
-    static const char *const named[] = {".inf", ".Inf", ".INF"}, *const nans[] = {".nan", ".NaN", ".NAN"};
-    for (size_t i = 0; i < COUNT(nans); i++)
-        if (text_equal(s, nans[i]))
-            return true;
-    s += *s == '-' || *s == '+';
-    for (size_t i = 0; i < COUNT(named); i++)
-        if (text_equal(s, named[i]))
-            return true;
-    if (s[0] == '.')
-        return s[1] >= '0' && s[1] <= '9' && exponent(s + 1 + run(s + 1, "0123456789_"));
-    if (*s < '0' || *s > '9')
-        return false;
-    if (sexagesimal(s, true))
-        return true;
-    s += run(s, "0123456789_");
-    if (*s == '.')
-        return exponent(s + 1 + run(s + 1, "0123456789_"));
-    return *s && exponent(s);
-}
-
-/* One to `max` digits. */
-static const char *digits(const char *s, size_t min, size_t max)
-{
-    size_t n = run(s, "0123456789");
-    return s && n >= min && n <= max ? s + n : NULL;
-}
-
-/* 2020-01-02, or with a time and perhaps a zone behind it. */
-static bool is_date(const char *s)
-{
-    const char *p = digits(s, 4, 4);
-    bool exact;
-    if (!p || *p != '-' || !(p = digits(p + 1, 1, 2)) || *p != '-' || !(p = digits(p + 1, 1, 2)))
-        return false;
-    exact = p - s == 10;
-    if (!*p)
-        return exact;
-    size_t gap = *p == 'T' || *p == 't' ? 1 : run(p, " \t");
-    if (!gap || !(p = digits(p + gap, 1, 2)) || *p != ':' || !(p = digits(p + 1, 2, 2)) || *p != ':' ||
-        !(p = digits(p + 1, 2, 2)))
-        return false;
-    if (*p == '.')
-        p += 1 + run(p + 1, "0123456789");
-    p += run(p, " \t");
-    if (*p == 'Z')
-        return !p[1];
-    if (*p != '+' && *p != '-')
-        return !*p;
-    p = digits(p + 1, 1, 2);
-    if (p && *p == ':')
-        p = digits(p + 1, 2, 2);
-    return p && !*p;
-}
-
-static enum node_type plain_type(const char *s)
-{
-    static const char *const booleans[] = {"yes",   "Yes",   "YES",   "no", "No", "NO", "true", "True", "TRUE",
-                                           "false", "False", "FALSE", "on", "On", "ON", "off",  "Off",  "OFF"};
-    static const char *const nulls[] = {"", "~", "null", "Null", "NULL"};
-    for (size_t i = 0; i < COUNT(nulls); i++)
-        if (text_equal(s, nulls[i]))
-            return NODE_NULL;
-    if (strchr("yYnNtTfFoO", *s)) {
-        for (size_t i = 0; i < COUNT(booleans); i++)
-            if (text_equal(s, booleans[i]))
-                return NODE_BOOLEAN;
-        return NODE_TEXT;
-    }
-    if (!strchr("-+.0123456789", *s))
-        return NODE_TEXT;
-    return is_integer(s) ? NODE_INTEGER : is_float(s) ? NODE_FLOAT : is_date(s) ? NODE_DATE : NODE_TEXT;
 }
 
 /* ---- places ---- */
@@ -455,7 +337,7 @@ static void set_key(struct reader *r, const char *text, yaml_mark_t at)
 
 static bool fits(const struct node *n)
 {
-    enum node_type is = plain_type(n->text);
+    enum node_type is = node_plain_type(n->text);
     return n->type == NODE_TEXT || is == n->type || (n->type == NODE_FLOAT && is == NODE_INTEGER);
 }
 
@@ -483,7 +365,7 @@ static bool on_scalar(struct reader *r, const yaml_event_t *e)
               : text_equal(kind, "bool")  ? NODE_BOOLEAN
               : text_equal(kind, "null")  ? NODE_NULL
               : n->quoted                 ? NODE_TEXT
-                                          : plain_type(value);
+                                          : node_plain_type(value);
     if (tag && !fits(n))
         return bad(r, at, arena_printf(r->cx->arena, "'%.60s' is no %s", value, kind), NULL);
     n->line = n->text_line = (int)at.line + 1;
@@ -585,13 +467,52 @@ static void delete_event(yaml_event_t *e)
     yaml_event_delete(e);
 }
 
-bool node_read_yaml(struct ctx *cx, const char *file, const char *text, size_t len, struct node **out)
+/* Where libyaml's character of that index lies. */
+static size_t byte_of(const struct reader *r, size_t index)
+{
+    size_t at = r->len >= 3 && memcmp(r->source, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    for (; at < r->len && index; index--)
+        for (at++; at < r->len && ((unsigned char)r->source[at] & 0xC0) == 0x80;)
+            at++;
+    return at;
+}
+
+/* The byte at which the text starts of which libyaml did not take half a surrogate pair; len: the fault is another one. */
+static size_t surrogate_fault(const struct reader *r)
+{
+    const yaml_parser_t *p = r->parser;
+    if (p->error != YAML_SCANNER_ERROR || !p->problem || !strstr(p->problem, "invalid Unicode character escape") ||
+        p->encoding != YAML_UTF8_ENCODING)
+        return r->len;
+    size_t digits = byte_of(r, p->problem_mark.index), start = byte_of(r, p->context_mark.index);
+    bool surrogate =
+        digits + 1 < r->len && (r->source[digits] | 0x20) == 'd' && strchr("89abcdefABCDEF", r->source[digits + 1]);
+    return surrogate && start < digits && r->source[start] == '"' ? start + 1 : r->len;
+}
+
+static bool read_events(struct reader *r)
+{
+    int documents = 0;
+    for (unsigned n = 0;; n++) {
+        __attribute__((cleanup(delete_event))) yaml_event_t event = {.type = YAML_NO_EVENT};
+        if (n % 1024 == 0 && !ctx_alive(r->cx, "reading the changelog"))
+            return false;
+        if (!yaml_parser_parse(r->parser, &event))
+            return false;
+        if (!take_event(r, &event, &documents))
+            return false;
+        if (event.type == YAML_STREAM_END_EVENT)
+            return true;
+    }
+}
+
+/* *from: where a text starts whose surrogates are to be joined before another try; len: none. */
+static bool read_once(struct ctx *cx, const char *file, const char *text, size_t len, struct node **out, size_t *from)
 {
     struct reader *r = ARENA_NEW(cx->arena, struct reader);
     __attribute__((cleanup(yaml_parser_delete))) yaml_parser_t parser;
-    int documents = 0;
 
-    *out = NULL;
+    *from = len;
     if (!yaml_parser_initialize(&parser))
         return fail(cx, E_CAPACITY, "out of memory while reading '%s'", file);
     r->cx = cx;
@@ -600,16 +521,9 @@ bool node_read_yaml(struct ctx *cx, const char *file, const char *text, size_t l
     r->source = text;
     r->len = len;
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-    for (unsigned n = 0;; n++) {
-        __attribute__((cleanup(delete_event))) yaml_event_t event = {.type = YAML_NO_EVENT};
-        if (n % 1024 == 0 && !ctx_alive(cx, "reading the changelog"))
-            return false;
-        if (!yaml_parser_parse(&parser, &event))
-            return fail_syntax(r);
-        if (!take_event(r, &event, &documents))
-            return false;
-        if (event.type == YAML_STREAM_END_EVENT)
-            break;
+    if (!read_events(r)) {
+        *from = surrogate_fault(r);
+        return cx->err.code == E_OK && *from == len ? fail_syntax(r) : false;
     }
     if (!r->root) {
         fail(cx, E_CHANGELOG, "the file '%s' is empty", file);
@@ -618,4 +532,29 @@ bool node_read_yaml(struct ctx *cx, const char *file, const char *text, size_t l
     }
     *out = r->root;
     return true;
+}
+
+bool node_read_yaml(struct ctx *cx, const char *file, const char *text, size_t len, struct node **out)
+{
+    enum { TRIES = 200 };
+    size_t from, blanks = 0;
+
+    *out = NULL;
+    while (blanks < len && strchr(" \t\r\n", text[blanks]) && text[blanks])
+        blanks++;
+    bool json = blanks < len && text[blanks] == '{';
+    for (int i = 0; i < TRIES; i++) {
+        struct arena_mark mark = arena_mark(cx->arena);
+        if (read_once(cx, file, text, len, out, &from))
+            return true;
+        if (cx->err.code != E_OK)
+            return false;
+        if (!i)
+            arena_reset(cx->arena, mark);
+        text = node_join_surrogates(cx->arena, text, len, from, json, &len);
+    }
+    fail(cx, E_CHANGELOG, "more than %d texts of '%s' have characters beyond U+FFFF as two escapes each", TRIES, file);
+    err_place(cx, file, 1, 1);
+    err_hint(cx, "write the characters themselves, or as one escape: \\U0001F642");
+    return false;
 }

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from conftest import BINARY, Server, environment  # noqa: E402
 
 CHANGESETS = 1000
+XML_CHANGESETS = 20000
 
 
 def hyperfine(*commands, env=None, runs=40):
@@ -27,6 +28,23 @@ def peak_rss_mb(command, env):
     if p.returncode:
         sys.exit(f"bench: {' '.join(command)} ended with {p.returncode}\n{p.stderr}")
     return int(p.stderr.strip().splitlines()[-1]) / 1024
+
+
+def xml_changelog(path, n):
+    """A log as people write them: tables, columns, indexes, rows, with preconditions and rollbacks."""
+    changes = [
+        '<createTable tableName="t{i}"><column name="id" type="bigint" autoIncrement="true"><constraints nullable="false" primaryKey="true"/>'
+        '</column><column name="name" type="varchar(200)"/><column name="at" type="timestamp" defaultValueComputed="now()"/></createTable>',
+        '<addColumn tableName="t{i}"><column name="c" type="int" defaultValueNumeric="1"/></addColumn>',
+        '<createIndex tableName="t{i}" indexName="ix{i}"><column name="name"/></createIndex>',
+        "<sql>insert into t{i} (name) values ('a');\nupdate t{i} set name = name || 'x';</sql><rollback>delete from t{i}</rollback>"]
+    with open(path, "w") as f:
+        f.write('<?xml version="1.0" encoding="UTF-8"?>\n<databaseChangeLog xmlns="http://www.liquibase.org/xml/ns/dbchangelog">\n')
+        for i in range(n):
+            f.write(f'  <changeSet id="{i}" author="bench" context="prod or test" labels="v{i % 7}">\n'
+                    f'    <preConditions onFail="MARK_RAN"><not><tableExists tableName="t{i}"/></not></preConditions>\n'
+                    f"    <comment>number {i}</comment>\n    {changes[i % 4].format(i=i)}\n  </changeSet>\n")
+        f.write("</databaseChangeLog>\n")
 
 
 def row(what, figure, note=""):
@@ -58,6 +76,15 @@ def main():
         one, noop = hyperfine(psql, f"{BINARY} schema-deploy", env=env)
         row(f"deploy with nothing to do, {CHANGESETS} changesets / psql select 1", f"{noop / one:.2f} x", f"{noop * 1000:.1f} ms against {one * 1000:.1f} ms")
         row("peak memory of that deploy", f"{peak_rss_mb([BINARY, 'schema-deploy'], env):.1f} MB", "goal: under 16 MB")
+
+        xml_changelog(os.path.join(folder, "log.xml"), XML_CHANGESETS)
+        read, status = [], {**env, "DBSTEP_CHANGELOG_FILE": "log.xml"}
+        for _ in range(7):
+            subprocess.run([BINARY, "schema-status"], env=status, capture_output=True)
+            timings = json.load(open(os.path.join(out, "result.json")))["timings"]
+            read += [int(t["duration_ms"]) for t in timings if t["name"] == "read the changelog"]
+        row(f"reading {XML_CHANGESETS} changesets of XML, {os.path.getsize(os.path.join(folder, 'log.xml')) / 1e6:.1f} MB", f"{min(read)} ms", "goal: under 200 ms")
+        row("peak memory of that", f"{peak_rss_mb([BINARY, 'schema-status'], status):.1f} MB")
 
         fresh, script = os.path.join(folder, "fresh.sh"), os.path.join(folder, "script.sql")
         with open(script, "w") as f:

@@ -170,6 +170,8 @@ static void expanded_attributes(void **state)
     assert_string_equal(cs->comments, "${n}");
     assert_string_equal(cs->preconditions.list.at[0].expected, "1");
     assert_string_equal(cs->preconditions.list.at[0].sql, "select 1");
+    assert_true(parse(&cx, HEAD "--changeset b:1 endDelimiter:\nselect 1;\n/\n", &log));
+    assert_string_equal(log.sets.at[0].changes.at[0].end_delimiter, "");
     arena_free(&a);
 }
 

@@ -309,6 +309,41 @@ static void rollbacks(void **state)
     end(&w);
 }
 
+/* YAML's changes may hold other parts of the changeset. */
+static void parts_among_changes(void **state)
+{
+    (void)state;
+    struct world w;
+    parse_well(
+        &w, "x.yaml",
+        "databaseChangeLog:\n- changeSet:\n    id: 1\n    author: a\n    changes:\n    - dropTable: {tableName: t}\n"
+        "    - rollback: r\n    - validCheckSum: any\n    - preConditions: [{onFail: WARN}]\n    - id: 7\n"
+        "    - modifySql: {append: {value: x}}\n    - dropTable: {tableName: u}\n");
+    const struct changeset *cs = w.log.sets.at;
+    assert_string_equal(cs->id, "1");
+    assert_int_equal(cs->changes.n, 2);
+    assert_string_equal(cs->rollback.changes.at[0].sql, "r");
+    assert_int_equal(cs->valid_sums.n, 1);
+    assert_int_equal(cs->preconditions.on_fail, REACT_WARN);
+    assert_int_equal(cs->visitors.n, 1);
+    end(&w);
+}
+
+static void column_texts(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct str s = str_new(&a);
+    for (int i = 0; i < 250; i++)
+        str_add(&s, "ä");
+    assert_string_equal(changeset_column(&a, s.s), s.s);
+    str_add(&s, "b");
+    const char *cut = changeset_column(&a, s.s);
+    assert_int_equal(strlen(cut), 247 * 2 + 3);
+    assert_string_equal(cut + strlen(cut) - 5, "ä...");
+    arena_free(&a);
+}
+
 static void all_preconditions(void **state)
 {
     (void)state;
@@ -743,12 +778,13 @@ static void ignored_yaml(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_xml),   cmocka_unit_test(everything_yaml),  cmocka_unit_test(everything_json),
-        cmocka_unit_test(yaml_anchors),     cmocka_unit_test(rollbacks),        cmocka_unit_test(all_preconditions),
-        cmocka_unit_test(run_order),        cmocka_unit_test(other_databases),  cmocka_unit_test(inheritance),
-        cmocka_unit_test(inherited_labels), cmocka_unit_test(logical_paths),    cmocka_unit_test(include_all),
-        cmocka_unit_test(property_scopes),  cmocka_unit_test(includes_refused), cmocka_unit_test(refused_xml),
-        cmocka_unit_test(refused_yaml),     cmocka_unit_test(ignored_yaml),
+        cmocka_unit_test(everything_xml),   cmocka_unit_test(everything_yaml),   cmocka_unit_test(everything_json),
+        cmocka_unit_test(yaml_anchors),     cmocka_unit_test(rollbacks),         cmocka_unit_test(parts_among_changes),
+        cmocka_unit_test(column_texts),     cmocka_unit_test(all_preconditions), cmocka_unit_test(run_order),
+        cmocka_unit_test(other_databases),  cmocka_unit_test(inheritance),       cmocka_unit_test(inherited_labels),
+        cmocka_unit_test(logical_paths),    cmocka_unit_test(include_all),       cmocka_unit_test(property_scopes),
+        cmocka_unit_test(includes_refused), cmocka_unit_test(refused_xml),       cmocka_unit_test(refused_yaml),
+        cmocka_unit_test(ignored_yaml),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,6 +157,17 @@ static void yaml_shape(void **state)
     assert_tree(read_yaml, "a: !!str 1\nb: ! 2\n'<<': 3\n", "(a=1 b=2 <<=3)");
 }
 
+/* What JSON writes as two escapes; in other quotes they are plain text. */
+static void surrogates(void **state)
+{
+    (void)state;
+    assert_tree(read_yaml, "{\"a\\ud83D\\uDE42\": \"x\\\\ud83d\\ud83d\\u00e4\\ude42\\n\"}",
+                "(a🙂=x\\ud83d\xEF\xBF\xBDä\xEF\xBF\xBD\n)");
+    assert_tree(read_yaml, "ä: \"\\ud83d\\ude42\"\nb: '\\ud83d\\ude42'\nc: \"\\\"\\ud83d\\ude42\"",
+                "(ä=🙂 b=\\ud83d\\ude42 c=\"🙂)");
+    assert_refused(read_yaml, "a: 1\nb: \"\\U00110000\"", "invalid Unicode character escape", 2, 7);
+}
+
 static void yaml_keys_by_alias(void **state)
 {
     (void)state;
@@ -335,10 +346,10 @@ static void depth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(xml_shape),   cmocka_unit_test(xml_utf16),   cmocka_unit_test(xml_places),
-        cmocka_unit_test(xml_refused), cmocka_unit_test(yaml_shape),  cmocka_unit_test(yaml_keys_by_alias),
-        cmocka_unit_test(yaml_types),  cmocka_unit_test(yaml_places), cmocka_unit_test(yaml_refused),
-        cmocka_unit_test(yaml_bomb),   cmocka_unit_test(depth),
+        cmocka_unit_test(xml_shape),    cmocka_unit_test(xml_utf16),  cmocka_unit_test(xml_places),
+        cmocka_unit_test(xml_refused),  cmocka_unit_test(yaml_shape), cmocka_unit_test(yaml_keys_by_alias),
+        cmocka_unit_test(surrogates),   cmocka_unit_test(yaml_types), cmocka_unit_test(yaml_places),
+        cmocka_unit_test(yaml_refused), cmocka_unit_test(yaml_bomb),  cmocka_unit_test(depth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
