@@ -20,9 +20,9 @@ static const struct {
 const struct change_type *change_type_find(const char *name)
 {
     for (size_t g = 0; g < COUNT(groups); g++)
-        for (size_t i = 0; i < *groups[g].n; i++)
-            if (text_equal(groups[g].types[i].name, name))
-                return &groups[g].types[i];
+        for (const struct change_type *t = groups[g].types, *end = t + *groups[g].n; t < end; t++)
+            if (text_equal(t->name, name))
+                return t;
     return NULL;
 }
 
@@ -62,32 +62,28 @@ void add_statement(struct arena *a, struct str_list *out, const char *format, ..
 
 /* ---- fields ---- */
 
-struct nearest {
-    const char *name;
-    unsigned distance;
-};
-
-static void consider(struct nearest *best, const char *candidate, const char *word)
+/* Returns false. */
+static bool suggest(struct ctx *cx, const char *slip, const struct str_list *names)
 {
-    unsigned d = text_distance(candidate, word);
-    if (d < best->distance)
-        *best = (struct nearest){candidate, d};
+    const char *nearest = text_nearest(slip, names->at, names->n);
+
+    if (nearest)
+        err_hint(cx, "did you mean %s?", nearest);
+    return false;
 }
 
 static bool unknown_field(struct ctx *cx, const struct change *c, const struct node *at, const char *of,
                           const struct change_field *fields, size_t n)
 {
-    struct nearest best = {.distance = 4};
+    struct str_list names = {0};
 
     for (size_t i = 0; i < n; i++)
-        consider(&best, fields[i].name, at->name);
+        *VEC_PUSH(cx->arena, &names) = fields[i].name;
     change_fault(cx, c, at, "%s does not know \"%s\"", of, at->name);
-    if (best.name)
-        err_hint(cx, "did you mean %s?", best.name);
-    return false;
+    return suggest(cx, at->name, &names);
 }
 
-/* XML's schema allows 0 and 1; both are false to Liquibase. */
+/* XML's schema allows 0 and 1 too; both are false to Liquibase. */
 static bool is_boolean(const char *text)
 {
     return text_equal_nocase(text, "true") || text_equal_nocase(text, "false") || text_equal(text, "0") ||
@@ -109,7 +105,8 @@ static bool check_field(struct ctx *cx, const struct change *c, const struct nod
 
     switch (f->kind) {
     case FIELD_BOOLEAN:
-        if (text && !is_boolean(text) && !text_equal(f->name, "valueBoolean")) /* of which Liquibase makes false */
+        /* what else stands in YAML, or in valueBoolean, is false to Liquibase */
+        if (text && n->attribute && !is_boolean(text) && !text_equal(f->name, "valueBoolean"))
             return change_fault(cx, c, n, "%s must be true or false, not \"%s\"", f->name, text);
         break;
     case FIELD_INTEGER:
@@ -150,6 +147,11 @@ static bool check_fields(struct ctx *cx, const struct change *c, const struct no
                          const struct change_field *fields, size_t n_fields)
 {
     for (const struct node *child = n->first; child; child = child->next) {
+        if (n->list) { /* a list of parts */
+            if (!check_fields(cx, c, child, of, fields, n_fields))
+                return false;
+            continue;
+        }
         const struct change_field *f = field_for(fields, n_fields, child);
         if (!f)
             return unknown_field(cx, c, child, of, fields, n_fields);
@@ -189,6 +191,7 @@ static bool has_field(struct arena *a, const struct node *n, const struct change
 static bool check_change(struct ctx *cx, const struct change *c)
 {
     const struct change_type *t = c->type;
+    struct arena_mark m = arena_mark(cx->arena);
     struct node_list columns = columns_of(cx->arena, c->node), params = params_of(cx->arena, c->node);
 
     if (!check_fields(cx, c, c->node, c->name, t->fields, t->n_fields) || !check_objects(cx, c, &columns, "column") ||
@@ -197,6 +200,7 @@ static bool check_change(struct ctx *cx, const struct change *c)
     for (size_t i = 0; i < t->n_fields; i++)
         if (t->fields[i].flags & FIELD_REQUIRED && !has_field(cx->arena, c->node, &t->fields[i]))
             return change_fault(cx, c, NULL, "%s is required", t->fields[i].name);
+    arena_reset(cx->arena, m);
     return true;
 }
 
@@ -221,7 +225,7 @@ static const char *describe(struct arena *a, const struct change *c)
 
     for (size_t i = 0; i < c->type->n_fields; i++) {
         const struct change_field *f = &c->type->fields[i];
-        const char *value = f->flags & FIELD_IGNORED || !described(f) ? NULL : node_text(c->node, f->name);
+        const char *value = f->flags & FIELD_IGNORED || !described(f) ? NULL : field_text(c->node, f->name);
         if (value)
             *VEC_PUSH(a, &parts) = arena_printf(a, "%s=%s", f->name, value);
     }
@@ -237,16 +241,14 @@ static const char *describe(struct arena *a, const struct change *c)
 
 static bool unknown_type(struct ctx *cx, const struct change *c)
 {
-    struct nearest best = {.distance = 5};
+    struct str_list names = {0};
 
     for (size_t g = 0; g < COUNT(groups); g++)
-        for (size_t i = 0; i < *groups[g].n; i++)
-            consider(&best, groups[g].types[i].name, c->name);
+        for (const struct change_type *t = groups[g].types, *end = t + *groups[g].n; t < end; t++)
+            *VEC_PUSH(cx->arena, &names) = t->name;
     fail(cx, E_CHANGELOG, "%s is not a change type", c->name);
     err_place(cx, c->file, c->line, c->column);
-    if (best.name)
-        err_hint(cx, "did you mean %s?", best.name);
-    return false;
+    return suggest(cx, c->name, &names);
 }
 
 /* "oracle, mysql": the databases that a change is for. */

@@ -13,33 +13,33 @@ const char *ddl_column(struct arena *a, const struct change_env *env, const stru
     return sql_name(a, env, field(c->node, name));
 }
 
+static bool check_column(struct ctx *cx, const struct change *c, const struct node *column)
+{
+    static const struct change_env offline = {.server_version = 150000};
+    const char *name = field(column, "name"), *type = field(column, "type"), *unused;
+    bool counts = field_bool(column, "autoIncrement", false);
+    struct sql_value given = {VALUE_TEXT, field_text(column, "defaultValue")};
+
+    if (!name)
+        return change_fault(cx, c, column, "a column needs a name");
+    if (!type)
+        return change_fault(cx, c, column, "column %s needs a type", name);
+    if (!counts && !given.text)
+        return true;
+    struct sql_type t = sql_type_of(cx->arena, type);
+    if (counts && !t.can_count)
+        return change_fault(cx, c, column, "column %s cannot autoIncrement: its type is %s", name, type);
+    return !given.text || sql_default(cx, c, &offline, column, NULL, &t, given, &unused);
+}
+
 bool ddl_check_columns(struct ctx *cx, const struct change *c)
 {
     struct node_list columns = columns_of(cx->arena, c->node);
 
-    for (size_t i = 0; i < columns.n; i++) {
-        const struct node *column = columns.at[i];
-        if (!field(column, "name"))
-            return change_fault(cx, c, column, "a column needs a name");
-        if (!field(column, "type"))
-            return change_fault(cx, c, column, "column %s needs a type", field(column, "name"));
-        if (field_bool(column, "autoIncrement", false) && !sql_type_of(cx->arena, field(column, "type")).can_count)
-            return change_fault(cx, c, column, "column %s cannot autoIncrement: its type is %s", field(column, "name"),
-                                field(column, "type"));
-    }
+    for (size_t i = 0; i < columns.n; i++)
+        if (!check_column(cx, c, columns.at[i]))
+            return false;
     return true;
-}
-
-bool ddl_check_by_generating(struct ctx *cx, const struct change_files *files, struct change *c)
-{
-    static const struct change_env offline = {.server_version = 150000};
-    struct arena_mark m = arena_mark(cx->arena);
-    struct str_list thrown_away = {0};
-    bool ok = c->type->generate(cx, &offline, c, &thrown_away);
-
-    (void)files;
-    arena_reset(cx->arena, m);
-    return ok;
 }
 
 bool ddl_is_key(const struct node *column)

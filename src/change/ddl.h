@@ -9,10 +9,8 @@ const char *ddl_table(struct arena *a, const struct change_env *env, const struc
 /* A column that the change names in a field. */
 const char *ddl_column(struct arena *a, const struct change_env *env, const struct change *c, const char *name);
 
-/* Every column of the change has a name and a type that can be what it is asked to be. */
+/* Every column of the change has a name, a type that can be what it is asked to be, and a default that the type can have. */
 bool ddl_check_columns(struct ctx *cx, const struct change *c);
-/* What only generating finds, found before anything runs. */
-bool ddl_check_by_generating(struct ctx *cx, const struct change_files *files, struct change *c);
 
 bool ddl_is_key(const struct node *column);
 bool ddl_is_nullable(const struct node *column);

@@ -3,9 +3,19 @@
 
 #include "type.h"
 
-const char *field(const struct node *n, const char *name)
+/* YAML may give an object as a list of its parts: constraints: [{nullable: false}, {unique: true}]. */
+const char *field_text(const struct node *n, const char *name)
 {
     const char *text = node_text(n, name);
+
+    for (const struct node *part = n && n->list ? n->first : NULL; part && !text; part = part->next)
+        text = node_text(part, name);
+    return text;
+}
+
+const char *field(const struct node *n, const char *name)
+{
+    const char *text = field_text(n, name);
 
     return text_empty(text) ? NULL : text;
 }
@@ -24,7 +34,7 @@ bool field_bool(const struct node *n, const char *name, bool otherwise)
 
 const char *field_body(const struct node *n, const char *name)
 {
-    const char *inner = node_text(n, name);
+    const char *inner = field_text(n, name);
 
     return inner ? inner : text_empty(n->text) ? NULL : n->text;
 }
@@ -61,7 +71,9 @@ struct node_list columns_of(struct arena *a, const struct node *change)
     struct node_list out = list_of(a, change, "columns", "column");
 
     for (const struct node *c = change->first; c; c = c->next)
-        if (text_equal(c->name, "column") && !c->attribute)
+        if (text_equal(c->name, "column") && c->list)
+            add_items(a, &out, c, "column");
+        else if (text_equal(c->name, "column") && !c->attribute)
             *VEC_PUSH(a, &out) = c;
     return out;
 }

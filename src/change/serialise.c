@@ -95,19 +95,19 @@ static const char *line_of(struct arena *a, const struct node *n, const struct c
         constraints = column_constraints(n);
         return constraints ? object(a, constraints, constraint_fields, n_constraint_fields, left_out, depth + 1) : NULL;
     case FIELD_BODY: text = field_body(n, f->name); break;
-    case FIELD_BOOLEAN: text = node_text(n, f->name) ? field_bool(n, f->name, false) ? "true" : "false" : NULL; break;
+    case FIELD_BOOLEAN: text = field_text(n, f->name) ? field_bool(n, f->name, false) ? "true" : "false" : NULL; break;
     case FIELD_NUMBER:
-        text = node_text(n, f->name);
+        text = field_text(n, f->name);
         return text ? value_line(a, f->name, f->sum_name, value_number(a, text)) : NULL;
     case FIELD_DATE:
-        text = node_text(n, f->name);
+        text = field_text(n, f->name);
         return text ? value_line(a, f->name, f->sum_name, value_date(a, text)) : NULL;
     case FIELD_INTEGER:
         text = field(n, f->name);
         text = text ? sql_integer(a, text) : NULL;
         break;
     case FIELD_TEXT:
-    default: text = node_text(n, f->name);
+    default: text = field_text(n, f->name);
     }
     return text ? arena_printf(a, "%s=\"%s\"", name, text) : NULL;
 }

@@ -42,10 +42,10 @@ static const struct known_type {
     {"boolean|bool|java.sql.types.boolean|java.lang.boolean", "BOOLEAN", LITERAL_BOOLEAN, PARAMS | REST},
     {"bit", "BIT", LITERAL_BOOLEAN, PARAMS},
     {"char|character|bpchar|\"char\"|java.sql.types.char", "CHAR", LITERAL_TEXT, PARAMS | REST | LENGTH},
-    {"nchar|java.sql.types.nchar", "NCHAR", LITERAL_TEXT, PARAMS | REST | LENGTH},
+    {"nchar|java.sql.types.nchar", "NCHAR", LITERAL_TEXT, PARAMS | REST},
     {"varchar|varchar2|character varying|java.sql.types.varchar|java.lang.string", "VARCHAR", LITERAL_TEXT,
      PARAMS | REST | LENGTH},
-    {"nvarchar|nvarchar2|java.sql.types.nvarchar", "VARCHAR", LITERAL_TEXT, PARAMS | LENGTH},
+    {"nvarchar|nvarchar2|java.sql.types.nvarchar", "VARCHAR", LITERAL_TEXT, PARAMS},
     {"text|longtext|mediumtext|tinytext|ntext|clob|nclob|longvarchar|long varchar|java.sql.types.clob|"
      "java.sql.types.nclob|java.sql.types.longvarchar|java.sql.types.longnvarchar",
      "TEXT", LITERAL_LONG_TEXT, 0},

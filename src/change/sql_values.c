@@ -121,23 +121,23 @@ struct sql_value value_of(struct arena *a, const struct node *column, const char
                  {"SequenceNext", VALUE_NEXT},
                  {"SequenceCurrent", VALUE_CURRENT}};
     char name[64];
-    const char *text = node_text(column, prefix);
+    const char *text = field_text(column, prefix);
     struct sql_value v;
 
     if (text)
         return (struct sql_value){VALUE_TEXT, text};
     snprintf(name, sizeof name, "%sBoolean", prefix);
-    if ((text = node_text(column, name)))
+    if ((text = field_text(column, name)))
         return (struct sql_value){VALUE_BOOLEAN, text_equal_nocase(text, "true") ? "true" : "false"};
     snprintf(name, sizeof name, "%sNumeric", prefix);
-    if ((text = node_text(column, name)) && (v = value_number(a, text)).kind)
+    if ((text = field_text(column, name)) && (v = value_number(a, text)).kind)
         return v;
     snprintf(name, sizeof name, "%sDate", prefix);
-    if ((text = node_text(column, name)))
+    if ((text = field_text(column, name)))
         return value_date(a, text);
     for (size_t i = 0; i < COUNT(plain); i++) {
         snprintf(name, sizeof name, "%s%s", prefix, plain[i].suffix);
-        if ((text = node_text(column, name)))
+        if ((text = field_text(column, name)))
             return (struct sql_value){plain[i].kind, text};
     }
     if (text_equal(prefix, "value") && !text_empty(column->text)) /* <column name="a">x</column> */

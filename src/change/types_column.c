@@ -10,21 +10,28 @@
 
 static const struct change_field add_column[] = {TABLE_FIELDS, FIELD("columns", COLUMNS, FIELD_REQUIRED)};
 
-/* "p(id)", "s.p(id)": NULL when it is not like that. */
+/* A table that is referred to: the schema may stand in its name alone, as Liquibase has it here. "s.p"; of more parts the first two. */
+static void set_table(struct arena *a, const char *table, struct foreign_key *fk)
+{
+    size_t n = strcspn(table, ".");
+
+    fk->schema = table[n] ? arena_strndup(a, table, n) : NULL;
+    fk->table = table[n] ? arena_strndup(a, table + n + 1, strcspn(table + n + 1, ".")) : table;
+}
+
+/* "p(id)", "s.p (id)" */
 static bool parse_reference(struct arena *a, const char *text, struct foreign_key *fk)
 {
-    const char *open = strchr(text, '('), *dot = strrchr(text, '.');
-    size_t n = strlen(text);
+    const char *open = strchr(text, '('), *close = strchr(text, ')');
 
-    if (!open || open == text || text[n - 1] != ')' || text[strcspn(text, " \t\r\n")] || n - (size_t)(open - text) < 3)
+    if (!open || !close || close < open || *text_skip_blanks(close + 1))
         return false;
-    if (dot && dot > open)
-        dot = NULL;
-    if (dot)
-        fk->schema = arena_strndup(a, text, (size_t)(dot - text));
-    const char *table = dot ? dot + 1 : text;
-    fk->table = arena_strndup(a, table, (size_t)(open - table));
-    fk->columns = arena_strndup(a, open + 1, n - (size_t)(open - text) - 2);
+    const char *table = text_trim(a, arena_strndup(a, text, (size_t)(open - text)));
+    const char *column = text_trim(a, arena_strndup(a, open + 1, (size_t)(close - open - 1)));
+    if (!*table || !*column || table[strcspn(table, " \t\r\n")] || column[strcspn(column, " \t\r\n,")])
+        return false;
+    set_table(a, table, fk);
+    fk->columns = column;
     return true;
 }
 
@@ -45,8 +52,7 @@ static bool add_reference(struct ctx *cx, const struct change_env *env, const st
     if (!fk.name)
         return change_fault(cx, c, column, "a column that refers to another table needs a foreignKeyName");
     if (!to.as_given) {
-        fk.schema = to.schema;
-        fk.table = to.table;
+        set_table(cx->arena, to.table, &fk);
         fk.columns = to.columns;
     } else if (!parse_reference(cx->arena, to.as_given, &fk)) {
         return change_fault(cx, c, column, "references must be like \"table(column)\", not \"%s\"", to.as_given);
@@ -136,14 +142,20 @@ static bool invert_add_column(struct ctx *cx, const struct change_env *env, cons
 static bool load_add_column(struct ctx *cx, const struct change_files *files, struct change *c)
 {
     static const char *const places[] = {"afterColumn", "beforeColumn", "position"};
+    static const struct change_env offline = {.server_version = 150000};
     struct node_list columns = columns_of(cx->arena, c->node);
+    struct str_list unused = {0};
 
+    (void)files;
     for (size_t i = 0; i < columns.n; i++)
         for (size_t p = 0; p < COUNT(places); p++)
             if (field(columns.at[i], places[p]))
                 return change_fault(cx, c, node_child(columns.at[i], places[p]),
                                     "PostgreSQL adds columns at the end: %s is not possible", places[p]);
-    return ddl_check_columns(cx, c) && ddl_check_by_generating(cx, files, c);
+    for (size_t i = 0; i < columns.n; i++)
+        if (!add_reference(cx, &offline, c, columns.at[i], &unused))
+            return false;
+    return ddl_check_columns(cx, c);
 }
 
 /* ---- dropColumn, renameColumn, modifyDataType ---- */
@@ -253,14 +265,14 @@ static const char *parsed_number(struct arena *a, const char *text)
     const char *number = arena_strndup(a, text, (size_t)(p - text) + whole + part + exponent);
     double value = strtod(number, NULL);
     if (floor(value) == value && fabs(value) < 9.2e18)
-        return arena_printf(a, "%.0f", value == 0.0 ? 0.0 : value);
+        return arena_printf(a, "%.0f", value);
     return java_double(a, number);
 }
 
 static const char *default_text(struct arena *a, const struct change_env *env, const struct change *c)
 {
     struct sql_value v = value_of(a, c->node, "defaultValue");
-    const char *number = node_text(c->node, "defaultValueNumeric");
+    const char *number = field_text(c->node, "defaultValueNumeric");
 
     if (v.kind == VALUE_TEXT)
         return text_equal_nocase(v.text, "null") ? "null" : sql_text_literal(a, v.text);
@@ -295,7 +307,7 @@ static bool load_add_default(struct ctx *cx, const struct change_files *files, s
 
     (void)files;
     for (size_t i = 0; i < COUNT(names); i++)
-        given += node_text(c->node, names[i]) != NULL;
+        given += field_text(c->node, names[i]) != NULL;
     if (given == 1)
         return true;
     return change_fault(cx, c, NULL,
@@ -327,14 +339,23 @@ static const struct change_field add_counting[] = {
     BOOLEAN_FIELD("defaultOnNull"),
 };
 
+/* In lower case where neither name needs quotes, as PostgreSQL folds them. */
+static const char *sequence_name(struct arena *a, const struct change_env *env, const struct change *c)
+{
+    const char *table = field(c->node, "tableName"), *column = field(c->node, "columnName");
+    const char *name = arena_printf(a, "%s_%s_seq", table, column);
+    bool bare = sql_name(a, env, table)[0] != '"' && sql_name(a, env, column)[0] != '"';
+
+    return bare ? text_lower(a, name) : name;
+}
+
 static bool generate_add_counting(struct ctx *cx, const struct change_env *env, const struct change *c,
                                   struct str_list *out)
 {
     struct arena *a = cx->arena;
     const char *start = field(c->node, "startWith"), *by = field(c->node, "incrementBy");
     const char *table = ddl_table(a, env, c), *column = ddl_column(a, env, c, "columnName");
-    const char *name = arena_printf(a, "%s_%s_seq", field(c->node, "tableName"), field(c->node, "columnName"));
-    const char *sequence = sql_table(a, env, field(c->node, "schemaName"), name);
+    const char *sequence = sql_table(a, env, field(c->node, "schemaName"), sequence_name(a, env, c));
 
     add_statement(a, out, "CREATE SEQUENCE  IF NOT EXISTS %s%s%s%s%s", sequence, start ? " START WITH " : "",
                   start ? sql_integer(a, start) : "", by ? " INCREMENT BY " : "", by ? sql_integer(a, by) : "");

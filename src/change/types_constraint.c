@@ -271,7 +271,7 @@ static bool generate_add_not_null(struct ctx *cx, const struct change_env *env, 
                                   struct str_list *out)
 {
     struct arena *a = cx->arena;
-    const char *given = node_text(c->node, "defaultNullValue"), *column = ddl_column(a, env, c, "columnName");
+    const char *given = field_text(c->node, "defaultNullValue"), *column = ddl_column(a, env, c, "columnName");
 
     if (given && !text_equal_nocase(given, "null"))
         add_statement(a, out, "UPDATE %s SET %s = %s WHERE %s IS NULL", ddl_table(a, env, c), column,
@@ -282,7 +282,7 @@ static bool generate_add_not_null(struct ctx *cx, const struct change_env *env, 
 
 static bool load_add_not_null(struct ctx *cx, const struct change_files *files, struct change *c)
 {
-    const char *type = field(c->node, "columnDataType"), *given = node_text(c->node, "defaultNullValue");
+    const char *type = field(c->node, "columnDataType"), *given = field_text(c->node, "defaultNullValue");
     bool yes;
 
     (void)files;
