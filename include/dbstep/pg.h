@@ -103,6 +103,14 @@ bool pg_query_int(struct ctx *cx, struct pg *pg, long long *out, const char *sql
  * *failed is then its index, else n. */
 bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n, size_t *failed);
 
+/* COPY … FROM STDIN with its rows, in the statement's format; sql must be that one statement. */
+bool pg_copy_in(struct ctx *cx, struct pg *pg, const char *sql, const char *data, size_t n);
+
+/* Asks the server to end this session, and with it its locks, soon after the client is gone (TCP keepalives,
+ * client_connection_check_interval). What a server does not know of that is left out; false only when the connection is lost or the run
+ * interrupted. */
+bool pg_watch_client(struct ctx *cx, struct pg *pg);
+
 /* Replication commands answer with several results in a row; this takes the next one (rows or end of command). *more is
  * false when the command is over. A result in COPY mode is read with pg_copy_next until its end, then pg_next_result goes on. */
 bool pg_next_result(struct ctx *cx, struct pg *pg, struct pg_rows *rows, bool *copy, bool *more);

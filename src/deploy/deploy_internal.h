@@ -3,6 +3,7 @@
 #define DBSTEP_DEPLOY_INTERNAL_H
 
 #include "dbstep/deploy.h"
+#include "dbstep/statement_kind.h"
 
 struct deploy {
     struct ctx *cx; /* of deploy_open, for deploy_close */
@@ -72,29 +73,9 @@ const char *session_path(struct ctx *cx, struct deploy *d); /* search_path of a 
 const char *session_sql(struct ctx *cx, struct deploy *d,
                         bool concurrently); /* time-outs and search_path, as one statement */
 
-/* statement_kind.c */
-/* "CREATE INDEX CONCURRENTLY …" and its like, which wait without anybody queueing behind them. */
-bool statement_is_concurrent(const char *sql);
-struct index_statement {
-    bool create;
-    const char *name, *table; /* as written; NULL: not named, or not there */
-};
-/* Is it CREATE or DROP INDEX CONCURRENTLY? Names only with an arena. */
-bool statement_index(struct arena *a, const char *sql, struct index_statement *out);
-/* BEGIN, COMMIT and so on: the changeset manages transactions itself. */
-bool statement_controls_transaction(const char *sql);
-bool statement_commits(const char *sql);    /* COMMIT, END, PREPARE TRANSACTION */
-bool statement_is_copy(const char *sql);    /* COPY */
-bool statement_may_commit(const char *sql); /* CALL, DO */
-bool statement_changes_session(const char *sql);
-/* What must follow a statement in a script: ";", "" when it has one, a new line before it behind a comment. */
-const char *statement_end(const char *text, size_t len);
-
 /* fault.c */
 /* Replaces the recorded error of the server by one that says which changeset, which statement, which line. */
 void statement_fault(struct ctx *cx, struct deploy *d, const struct changeset *cs, const struct change *c,
                      const char *statement, size_t nth, size_t of, size_t source_offset_of_fault, bool has_offset);
-/* Byte offset in the text of PostgreSQL's 1-based character position. */
-size_t position_to_offset(const char *text, int position);
 
 #endif

@@ -4,37 +4,6 @@
 
 #include "deploy_internal.h"
 
-size_t position_to_offset(const char *text, int position)
-{
-    size_t i = 0;
-    for (int left = position - 1; left > 0 && text[i]; left--) {
-        i++;
-        while (((unsigned char)text[i] & 0xC0) == 0x80)
-            i++;
-    }
-    return i;
-}
-
-/* The line around a byte, cut to what fits a message, and a caret below the byte. */
-static const char *show_line(struct arena *a, const char *text, size_t offset)
-{
-    size_t from = offset, to = offset;
-    while (from && text[from - 1] != '\n' && offset - from < 80)
-        from--;
-    while (from < offset && ((unsigned char)text[from] & 0xC0) == 0x80)
-        from++;
-    while (text[to] && text[to] != '\n' && to - offset < 80)
-        to++;
-    to = from + text_utf8_prefix(text + from, to - from, to - from);
-    struct str out = str_new(a);
-    str_addf(&out, "    %.*s\n    ", (int)(to - from), text + from);
-    for (size_t i = from; i < offset; i++)
-        if (((unsigned char)text[i] & 0xC0) != 0x80)
-            str_addc(&out, text[i] == '\t' ? '\t' : ' ');
-    str_addc(&out, '^');
-    return out.s;
-}
-
 /* What the server's words do not say, but whoever wrote the changelog needs. */
 static const char *advice(const char *sqlstate, const char *said, const struct changeset *cs, const struct change *c,
                           const char *fault)
@@ -74,7 +43,7 @@ void statement_fault(struct ctx *cx, struct deploy *d, const struct changeset *c
         source_locate(&c->map, c->sql, source_offset_of_fault, &line, &column);
     str_addf(&detail, "statement %zu of %zu, %s:%d:%d", nth, of, cs->file, line, column);
     if (c && has_offset)
-        str_addf(&detail, "\n%s", show_line(a, c->sql, source_offset_of_fault));
+        str_addf(&detail, "\n%s", statement_line(a, c->sql, source_offset_of_fault));
     else if (statement)
         str_addf(&detail, "\n    %.*s", (int)text_utf8_prefix(statement, strlen(statement), 200), statement);
     if (*e.detail)

@@ -40,23 +40,6 @@ static const char *our_name(struct ctx *cx, struct deploy *d)
     return arena_printf(cx->arena, "%s (%s" OURS "%ld/%d", host, d->client, (long)getpid(), pg_backend_pid(d->pg));
 }
 
-/* The server ends this session, and with it the lock, soon after the client is gone. Not vital: what a server does not know is left out. */
-static bool watch_client(struct ctx *cx, struct deploy *d)
-{
-    static const char *const settings[] = {"SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5",
-                                           "SET tcp_keepalives_count = 3", "SET tcp_user_timeout = 30000",
-                                           "SET client_connection_check_interval = '500ms'"};
-    for (size_t i = 0; i < COUNT(settings); i++) {
-        if (pg_exec(cx, d->pg, settings[i]))
-            continue;
-        if (!pg_alive(d->pg) || cx->err.code == E_INTERRUPTED)
-            return false;
-        log_debug("%s: %s", settings[i], cx->err.message);
-        err_clear(cx);
-    }
-    return true;
-}
-
 static bool make_row(struct ctx *cx, struct deploy *d)
 {
     if (pg_exec(cx, d->pg, deploy_sql(cx, d, sql_deploy_lock_init)))
@@ -196,7 +179,7 @@ bool lock_take(struct ctx *cx, struct deploy *d)
     long long pause = 100;
     bool told = false;
 
-    if (!watch_client(cx, d))
+    if (!pg_watch_client(cx, d->pg))
         return false;
     for (;;) {
         bool taken, foreign;
@@ -323,7 +306,7 @@ bool lock_recover(struct ctx *cx, struct deploy *d)
     }
     bool taken = false;
     d->locked_by = our_name(cx, d);
-    if (!watch_client(cx, d) || !take_row(cx, d, sql_deploy_lock_take_over, before, &taken))
+    if (!pg_watch_client(cx, d->pg) || !take_row(cx, d, sql_deploy_lock_take_over, before, &taken))
         return false;
     if (!taken && !take_row(cx, d, sql_deploy_lock_take, NULL, &taken))
         return false;

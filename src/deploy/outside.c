@@ -128,7 +128,7 @@ static bool look_at_index(struct attempt *t, struct index *x)
 {
     PG_ROWS_AUTO rows = {.handle = NULL};
     const char *params[] = {x->is.name, x->is.create ? x->is.table : NULL};
-    if (!pg_query(t->cx, t->d->pg, &rows, sql_deploy_index_state, 2, params))
+    if (!pg_query(t->cx, t->d->pg, &rows, sql_change_index_state, 2, params))
         return false;
     x->exists = rows.n > 0;
     x->valid = rows.n && pg_bool(&rows, 0, 0);

@@ -115,7 +115,7 @@ void blame(struct attempt *t, size_t nth)
         ;
     t->cx->err = e;
     if (w.nth == nth && more) {
-        size_t at = position > 0 ? position_to_offset(s.text, position) : 0;
+        size_t at = position > 0 ? statement_position(s.text, position) : 0;
         statement_fault(t->cx, t->d, t->cs, walk_change(&w), s.text, nth, t->statements,
                         split_source_offset(w.splitter, at < s.len ? at
                                                         : s.len    ? s.len - 1
