@@ -111,6 +111,9 @@ bool pg_copy_in(struct ctx *cx, struct pg *pg, const char *sql, const char *data
  * interrupted. */
 bool pg_watch_client(struct ctx *cx, struct pg *pg);
 
+/* Who holds an advisory lock, by its key in decimal: "session 123, psql from 10.0.0.7 since …"; "" when it is free. */
+bool pg_advisory_holder(struct ctx *cx, struct pg *pg, const char *key, const char **what);
+
 /* Replication commands answer with several results in a row; this takes the next one (rows or end of command). *more is
  * false when the command is over. A result in COPY mode is read with pg_copy_next until its end, then pg_next_result goes on. */
 bool pg_next_result(struct ctx *cx, struct pg *pg, struct pg_rows *rows, bool *copy, bool *more);

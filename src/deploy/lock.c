@@ -107,20 +107,6 @@ static bool read_row(struct ctx *cx, struct deploy *d, bool *locked, const char 
     return true;
 }
 
-static bool session_holder(struct ctx *cx, struct deploy *d, const char **what)
-{
-    PG_ROWS_AUTO rows = {.handle = NULL};
-    const char *params[] = {d->advisory_key};
-    *what = "";
-    if (!pg_query(cx, d->pg, &rows, sql_deploy_advisory_holder, 1, params))
-        return false;
-    if (rows.n)
-        *what = arena_printf(cx->arena, "session %s, %s from %s since %s", pg_text(&rows, 0, 0),
-                             *pg_text(&rows, 0, 1) ? pg_text(&rows, 0, 1) : "unnamed", pg_text(&rows, 0, 2),
-                             pg_text(&rows, 0, 3));
-    return true;
-}
-
 /* Tries once. *taken, or *holder says who has it. */
 static bool attempt(struct ctx *cx, struct deploy *d, bool *taken, const char **holder, bool *foreign)
 {
@@ -132,7 +118,7 @@ static bool attempt(struct ctx *cx, struct deploy *d, bool *taken, const char **
     if (!d->advisory && !try_advisory(cx, d))
         return false;
     if (!d->advisory)
-        return session_holder(cx, d, holder);
+        return pg_advisory_holder(cx, d->pg, d->advisory_key, holder);
     if (!d->locked_by) {
         d->locked_by = our_name(cx, d);
         if (!make_table(cx, d))
@@ -323,7 +309,7 @@ bool deploy_lock_state(struct ctx *cx, struct deploy *d, struct lock_state *out)
     if (d->lock_exists && !read_row(cx, d, &out->locked, &out->by, &out->since))
         return false;
     out->ours = lock_ours(out->by);
-    if (!session_holder(cx, d, &out->session_what))
+    if (!pg_advisory_holder(cx, d->pg, d->advisory_key, &out->session_what))
         return false;
     out->session = *out->session_what != '\0';
     return true;
