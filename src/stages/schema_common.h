@@ -4,6 +4,7 @@
 
 #include "dbstep/deploy.h"
 #include "dbstep/stage.h"
+#include "flyway_stage.h"
 
 struct schema_config {
     struct pg_target db;
@@ -16,12 +17,16 @@ struct schema_config {
     const char *default_schema_name, *liquibase_schema_name, *database_changelog_table_name,
         *database_changelog_lock_table_name;
     const char *liquibase_version;
+    int format, flyway_action;
+    struct str_list migrations, flyway_options;
+    const char *flyway_conf;
 };
 
 /* clang-format off */
 #define SCHEMA_INPUTS                                                                                                  \
-    {IN_FIELD(struct schema_config, changelog_file), .type = IN_STRING, .flags = IN_REQUIRED,                          \
+    {IN_FIELD(struct schema_config, changelog_file), .type = IN_STRING,                                                \
      .doc = "The changelog, relative to a folder of search_path; this path identifies its changesets in the history"}, \
+    FLYWAY_INPUTS,                                                                                                     \
     {IN_FIELD(struct schema_config, search_path), .type = IN_LIST,                                                     \
      .doc = "Folders that changelogs are looked for in; the working directory when not given"},                        \
     {IN_FIELD(struct schema_config, contexts), .type = IN_STRING,                                                      \

@@ -5,6 +5,7 @@
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct schema_config, db, "", "the database to change"),
     SCHEMA_INPUTS,
+    FLYWAY_ACTION_INPUT,
     {IN_FIELD(struct schema_config, count), .type = IN_INTEGER, .def = "-1", .min = -1, .max = 1000000,
      .doc = "At most so many changesets; -1 for all"},
     {IN_FIELD(struct schema_config, tag), .type = IN_STRING,
@@ -31,6 +32,7 @@ static const struct output_spec outputs[] = {
     {"pre_start_tag", OUT_STRING, "Tag of the newest row before the run; empty when it had none"},
     {"deployment_id", OUT_STRING, "Liquibase's deployment id of this run; empty when nothing ran"},
     {"transaction_ids", OUT_JSON, "Transaction ids of the changesets that ran, decimal texts"},
+    {"schema_version", OUT_STRING, "Flyway: version of the schema afterwards; empty when it has none"},
     {"sql_file", OUT_FILE, "The SQL that ran, or with dry_run the SQL that would run"},
 };
 
@@ -92,6 +94,8 @@ static bool run_deploy(struct run *run, const void *config)
     struct deploy_report report;
     DEPLOY_AUTO d = NULL;
 
+    if (schema_is_flyway(c))
+        return flyway_deploy_stage(run, c);
     if (!schema_open(run, c, &log, &d) || !deploy_check(cx, d))
         return false;
     if (run->dry_run)

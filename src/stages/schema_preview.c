@@ -30,6 +30,8 @@ static bool run_preview(struct run *run, const void *config)
     struct changelog log;
     DEPLOY_AUTO d = NULL;
 
+    if (schema_is_flyway(c))
+        return flyway_preview_stage(run, c);
     if (!schema_open(run, c, &log, &d) || !deploy_check(cx, d) || !deploy_preview(cx, d, &script) ||
         !schema_write_sql(run, "preview.sql", script.s))
         return false;

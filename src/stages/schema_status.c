@@ -14,6 +14,7 @@ static const struct output_spec outputs[] = {
     {"changesets_unknown", OUT_INTEGER, "Rows of the history that the changelog does not have"},
     {"lock_state", OUT_STRING,
      "free, held (by a live run), stale (left by a dead run of dbstep), or foreign (held by another tool)"},
+    {"schema_version", OUT_STRING, "Flyway: version of the schema; empty when it has none"},
     {"last_tag", OUT_STRING, "Tag of the newest row; empty when it has none"},
 };
 
@@ -88,6 +89,8 @@ static bool run_status(struct run *run, const void *config)
     size_t ran, skipped;
     DEPLOY_AUTO d = NULL;
 
+    if (schema_is_flyway(c))
+        return flyway_status_stage(run, c);
     if (!schema_open(run, c, &log, &d))
         return false;
     const struct plan *plan = deploy_plan(d);
