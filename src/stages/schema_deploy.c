@@ -140,7 +140,7 @@ static bool run_deploy(struct run *run, const void *config)
 
 const struct stage stage_schema_deploy = {
     .name = "schema-deploy",
-    .summary = "Run the pending changesets of a Liquibase changelog",
+    .summary = "Run the pending changesets of a Liquibase changelog, or Flyway migrations",
     .manual =
         "Reads formatted SQL changelogs, and plain .sql files as one changeset, as Liquibase 4.33 does, and keeps its history and\n"
         "lock tables, so that both can work on one database in turn. Everything is checked before the first change: syntax,\n"
@@ -158,6 +158,9 @@ const struct stage stage_schema_deploy = {
         "\n"
         "${name} in a changelog is replaced by the environment variable of that name, else by an item of parameters, else by a\n"
         "property of the changelog.\n"
+        "\n"
+        "With migrations (folders) in place of changelog_file, Flyway's migrations are deployed, with Flyway's history and lock; see\n"
+        "docs/flyway.md. flyway_action makes a baseline, repairs the history, or undoes.\n"
         "\n"
         "Exit status 20: a changeset failed and nothing changed; 21: earlier changesets were applied and stay; 4: a changeset that\n"
         "already ran was edited, or a precondition halts; 14: the changelog or a table is locked; 22: the connection was lost while\n"
