@@ -123,17 +123,13 @@ static bool read_rows(struct ctx *cx, struct context *k)
 
 /* ---- states ---- */
 
-static int counted_sum(const struct flyway_item *item)
-{
-    return item->checksum;
-}
-
 /* Of a repeatable migration two sums are good: with the placeholders replaced and without. */
 static bool sum_matches(const struct flyway_item *item)
 {
-    return item->row->has_checksum &&
-           (item->row->checksum == counted_sum(item) ||
-            (item->script->kind == FLYWAY_REPEATABLE && item->row->checksum == item->script->checksum));
+    const struct flyway_row *r = item->row;
+    const struct flyway_script *s = item->script;
+    return s && r->has_checksum &&
+           (r->checksum == item->checksum || (s->kind == FLYWAY_REPEATABLE && r->checksum == s->checksum));
 }
 
 static bool latest_run(const struct flyway *f, const struct flyway_row *r)
@@ -328,7 +324,7 @@ static void find_fault(struct context *k, struct flyway_item *item)
     } else if (r && !s && !is_synthetic(r) && !is_undo(r) && item->state != FLYWAY_SUPERSEDED) {
         item->fault_code = "missing";
         item->fault = arena_printf(a, "%s ran as %s, which is not among the files", what, r->script);
-    } else if (item->state == FLYWAY_IGNORED && s->kind == FLYWAY_VERSIONED) {
+    } else if (item->state == FLYWAY_IGNORED && s && s->kind == FLYWAY_VERSIONED) {
         item->fault_code = "not-applied";
         item->fault =
             arena_printf(a, "%s did not run and is older than version %s, which did", what, k->last_applied.text);
