@@ -220,7 +220,8 @@ static bool verify(struct ctx *cx, struct flyway *f, int first_rank, struct flyw
     const char *params[] = {arena_printf(cx->arena, "%d", first_rank)};
     if (!report->steps.n)
         return true;
-    if (!pg_query(cx, f->pg, &rows, flyway_sql(cx, f, sql_flyway_history_verify), 1, params))
+    if (!pg_exec(cx, f->pg, flyway_session(cx, f, false)) || /* the last migration may have left another role */
+        !pg_query(cx, f->pg, &rows, flyway_sql(cx, f, sql_flyway_history_verify), 1, params))
         return false;
     report->xids.n = 0;
     for (size_t i = 0; i < report->steps.n; i++) {
@@ -247,7 +248,8 @@ static void drop_notes(struct flyway *f)
     if (!f->notes_exist || !pg_alive(f->pg))
         return;
     struct ctx_grace g = ctx_grace_begin(&cx, 5000);
-    if (pg_query_int(&cx, f->pg, &notes, flyway_sql(&cx, f, "SELECT count(*) FROM {progress}"), 0, NULL) && !notes &&
+    if (pg_exec(&cx, f->pg, flyway_session(&cx, f, false)) &&
+        pg_query_int(&cx, f->pg, &notes, flyway_sql(&cx, f, "SELECT count(*) FROM {progress}"), 0, NULL) && !notes &&
         pg_exec(&cx, f->pg, "SET lock_timeout = '500ms'"))
         f->notes_exist = !pg_exec(&cx, f->pg, flyway_sql(&cx, f, "DROP TABLE {progress}"));
     ctx_grace_end(&cx, g);

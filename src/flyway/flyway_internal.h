@@ -112,7 +112,10 @@ void script_blame(struct ctx *cx, struct flyway *f, const struct script_run *run
 const char *script_name(struct arena *a, const struct flyway_script *s); /* "V1.2__x.sql" with its folder */
 
 /* run.c */
+/* What a migration starts from, as one statement. */
 const char *flyway_session(struct ctx *cx, struct flyway *f, bool concurrently);
+/* Whatever role a migration took, history and notes are written by the one that the run began with; until the transaction's end. */
+const char *flyway_own_role(struct ctx *cx, struct flyway *f);
 bool script_execute(struct ctx *cx, struct flyway *f, const struct flyway_script *s, const struct row_values *row,
                     struct flyway_report *report, struct flyway_step *step);
 bool flyway_callbacks(struct ctx *cx, struct flyway *f, const char *event, struct str *script);

@@ -53,16 +53,21 @@ static bool open_notes(struct progress *p, const struct row_values *row)
     return false;
 }
 
-static const char *note(struct progress *p, long long done, long long running)
+static const char *note_sql(struct progress *p, long long done, long long running)
 {
     return arena_printf(p->cx->arena, "UPDATE %s SET done = %lld, running = %lld WHERE script = %s", p->f->progress,
                         done, running, p->key);
 }
 
+static bool note(struct progress *p, long long done, long long running)
+{
+    return pg_execf(p->cx, p->f->pg, "BEGIN; %s; %s; COMMIT", flyway_own_role(p->cx, p->f), note_sql(p, done, running));
+}
+
 /* With its note, in one transaction. */
 static bool run_noted(struct progress *p, const char *sql, size_t nth)
 {
-    const char *const all[] = {"BEGIN", sql, note(p, (long long)nth, 0), "COMMIT"};
+    const char *const all[] = {"BEGIN", sql, flyway_own_role(p->cx, p->f), note_sql(p, (long long)nth, 0), "COMMIT"};
     for (long long tries = 0;;) {
         size_t failed;
         if (pg_pipeline(p->cx, p->f->pg, all, COUNT(all), &failed))
@@ -106,6 +111,18 @@ static bool settle_index(struct progress *p, const struct index_statement *is, b
     return pg_execf(p->cx, p->f->pg, "DROP INDEX CONCURRENTLY IF EXISTS %s", x.name);
 }
 
+/* Nobody queues behind a statement that builds concurrently, so it may wait. */
+static bool send_alone(struct progress *p, const struct script_walk *w, const char *sql)
+{
+    struct ctx *cx = p->cx;
+    struct pg *pg = p->f->pg;
+    bool patient = statement_is_concurrent(sql);
+    if (patient && !pg_exec(cx, pg, "SET lock_timeout = 0"))
+        return false;
+    bool ok = w->rows ? pg_copy_in(cx, pg, sql, w->rows, w->rows_len) : pg_exec(cx, pg, sql);
+    return ok && (!patient || pg_execf(cx, pg, "SET lock_timeout = '%lldms'", p->f->config->lock_timeout_ms));
+}
+
 static bool run_alone(struct progress *p, const struct script_walk *w, const char *sql)
 {
     struct ctx *cx = p->cx;
@@ -115,9 +132,9 @@ static bool run_alone(struct progress *p, const struct script_walk *w, const cha
 
     if (index && p->running == (long long)w->nth && !settle_index(p, &is, &done))
         return false;
-    if (!pg_exec(cx, pg, note(p, (long long)w->nth - 1, (long long)w->nth)))
+    if (!pg_in_transaction(pg) && !note(p, (long long)w->nth - 1, (long long)w->nth))
         return false;
-    if (!done && !(w->rows ? pg_copy_in(cx, pg, sql, w->rows, w->rows_len) : pg_exec(cx, pg, sql)))
+    if (!done && !send_alone(p, w, sql))
         return false;
     if (index && is.create) {
         struct index_found x;
@@ -129,15 +146,13 @@ static bool run_alone(struct progress *p, const struct script_walk *w, const cha
             return false;
         }
     }
-    return pg_exec(cx, pg, note(p, (long long)w->nth, 0));
+    return pg_in_transaction(pg) || note(p, (long long)w->nth, 0);
 }
 
 static bool run_statement(struct progress *p, const struct script_walk *w, const char *sql)
 {
     struct ctx *cx = p->cx;
     bool alone = statement_alone(sql) || p->run->controls || statement_may_commit(sql) || statement_is_copy(sql);
-    if (!pg_in_transaction(p->f->pg) && !pg_exec(cx, p->f->pg, flyway_session(cx, p->f, statement_is_concurrent(sql))))
-        return false;
     if (!alone) {
         if (run_noted(p, sql, w->nth))
             return true;
@@ -159,9 +174,12 @@ bool flyway_run_outside(struct ctx *cx, struct flyway *f, const struct script_ru
     bool more = true, ok = open_notes(&p, row);
 
     *half = p.done > 0;
+    ok = ok && pg_exec(cx, f->pg, flyway_session(cx, f, false));
     while (ok && script_walk_next(&w, &sql, &more) && more) {
-        if ((long long)w.nth <= p.done)
+        if ((long long)w.nth <= p.done) { /* its settings belong to the session, which is a new one */
+            ok = !statement_sets(sql) || pg_exec(cx, f->pg, sql);
             continue;
+        }
         ok = run_statement(&p, &w, sql);
         if (!ok && pg_alive(f->pg) && cx->err.sqlstate[0])
             script_blame(cx, f, run, w.nth);
@@ -174,6 +192,6 @@ bool flyway_run_outside(struct ctx *cx, struct flyway *f, const struct script_ru
         return false;
     struct row_values v = *row;
     v.ms = arena_printf(cx->arena, "%lld", clock_ms() - started);
-    return pg_execf(cx, f->pg, "BEGIN; %s; DELETE FROM %s WHERE script = %s; COMMIT", flyway_history_insert(cx, f, &v),
-                    f->progress, p.key);
+    return pg_execf(cx, f->pg, "BEGIN; %s; %s; DELETE FROM %s WHERE script = %s; COMMIT", flyway_own_role(cx, f),
+                    flyway_history_insert(cx, f, &v), f->progress, p.key);
 }

@@ -25,6 +25,11 @@ const char *flyway_session(struct ctx *cx, struct flyway *f, bool concurrently)
     return sql.s;
 }
 
+const char *flyway_own_role(struct ctx *cx, struct flyway *f)
+{
+    return arena_printf(cx->arena, "SET LOCAL ROLE %s", pg_ident(cx, f->pg, f->user));
+}
+
 void flyway_roll_back(struct flyway *f)
 {
     struct ctx cx = {.arena = f->cx->arena};
@@ -134,8 +139,10 @@ static bool run_inside(struct attempt *t)
             return false;
     if (t->one_by_one && !pg_in_transaction(t->f->pg))
         add(t, "BEGIN", NULL, 0);
-    if (t->row)
+    if (t->row) {
+        add(t, flyway_own_role(t->cx, t->f), NULL, 0);
         add(t, t->row, NULL, 0);
+    }
     add(t, "COMMIT", NULL, 0);
     t->commit_sent = true;
     return send(t);
@@ -280,7 +287,7 @@ static void record_failure(struct ctx *cx, struct flyway *f, const struct row_va
     v.success = false;
     v.ms = arena_printf(cx->arena, "%lld", ms);
     struct ctx_grace g = ctx_grace_begin(&own, 5000);
-    if (!pg_execf(&own, f->pg, "BEGIN; %s; DELETE FROM %s WHERE script = %s; COMMIT",
+    if (!pg_execf(&own, f->pg, "BEGIN; %s; %s; DELETE FROM %s WHERE script = %s; COMMIT", flyway_own_role(&own, f),
                   flyway_history_insert(&own, f, &v), f->progress, pg_literal(&own, f->pg, row->script))) {
         log_warning("the failed migration %s could not be recorded: %s", row->script, own.err.message);
         flyway_roll_back(f);

@@ -272,11 +272,13 @@ def test_a_failure_outside_of_a_transaction_is_recorded_and_repaired(fly):
 
 
 def test_settings_of_a_migration_do_not_leak(fly):
-    fly.write(V1__a="create schema other; set search_path = other; create role flyway_leak; set role flyway_leak; reset role",
-              V2__b="create table b ()")
+    fly.write(V1__a="create schema other; set search_path = other; create role flyway_leak; set role flyway_leak", V2__b="create table b ()",
+              V3__c="set role flyway_leak; vacuum pg_type")
+    fly.put("V3__c.sql.conf", "executeInTransaction=false")
     try:
         fly.ok()
-        assert fly.exists("public.b")
+        assert fly.exists("public.b") and fly.value("SELECT tableowner FROM pg_tables WHERE tablename = 'b'") == "postgres"
+        assert fly.versions() == ["1", "2", "3"], "rows are written by the role that the run began with"
     finally:
         fly.sql("DROP ROLE IF EXISTS flyway_leak")
 
@@ -442,7 +444,8 @@ def test_a_killed_run_frees_the_lock_and_leaves_nothing(fly):
 
 def test_a_run_killed_outside_of_a_transaction_is_gone_on_with(fly):
     fly.write(V1__t="create table t (a int); insert into t values (1)",
-              V2__i="insert into t values (2);\ncreate index concurrently i on t (a);\ninsert into t values (3);")
+              V2__i="create schema s;\nset search_path = s, public;\ninsert into t values (2);\ncreate index concurrently i on t (a);\n"
+                    "insert into t values (3);\ncreate table after_the_kill ();")
     fly.put("V2__i.sql.conf", "executeInTransaction=false")
     fly.ok(options={"target": "1"})
     blocker = fly.connect()
@@ -460,6 +463,7 @@ def test_a_run_killed_outside_of_a_transaction_is_gone_on_with(fly):
     assert "going on there" in r.err and "invalid index" in r.err
     assert fly.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass") == [(True,)]
     assert sorted(a for (a,) in fly.sql("SELECT a FROM t")) == [1, 2, 3], "nothing runs twice"
+    assert fly.exists("s.after_the_kill"), "what was set before the kill holds for the rest"
     assert fly.versions() == ["1", "2"] and not fly.exists("flyway_schema_history_progress")
 
 
