@@ -29,6 +29,7 @@ bool statement_is_copy(const char *sql);    /* COPY */
 bool statement_copies_in(const char *sql);  /* COPY … FROM STDIN */
 bool statement_may_commit(const char *sql); /* CALL, DO */
 bool statement_changes_session(const char *sql);
+bool statement_sets(const char *sql); /* SET and RESET for the session */
 /* What must follow a statement in a script: ";", "" when it has one, a new line before it behind a comment. */
 const char *statement_end(const char *text, size_t len);
 

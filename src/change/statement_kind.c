@@ -78,14 +78,20 @@ bool statement_may_commit(const char *sql)
     return accept(&p, "call") || accept(&p, "do");
 }
 
-bool statement_changes_session(const char *sql)
+bool statement_sets(const char *sql)
 {
     const char *p = sql;
     if (accept(&p, "set"))
         return !accept(&p, "local") && !accept(&p, "transaction") && !accept(&p, "constraints");
+    return accept(&p, "reset");
+}
+
+bool statement_changes_session(const char *sql)
+{
+    const char *p = sql;
     if (accept(&p, "create"))
         return accept(&p, "temp") || accept(&p, "temporary");
-    return accept(&p, "reset") || accept(&p, "listen") || accept(&p, "prepare") || accept(&p, "load") ||
+    return statement_sets(sql) || accept(&p, "listen") || accept(&p, "prepare") || accept(&p, "load") ||
            strcasestr(sql, "set_config") || strcasestr(sql, "advisory_lock");
 }
 

@@ -23,6 +23,11 @@ static const char *environment(void *user, const char *name)
 
 static bool check(struct ctx *cx, const struct schema_config *c)
 {
+    if (text_empty(c->changelog_file)) {
+        fail(cx, E_INPUT, "neither changelog_file nor migrations is given");
+        err_hint(cx, "changelog_file names a changelog of Liquibase's, migrations folders of Flyway's");
+        return false;
+    }
     for (size_t i = 0; i < c->parameters.n; i++) {
         const char *eq = strchr(c->parameters.at[i], '=');
         if (eq && eq > c->parameters.at[i])
@@ -40,10 +45,6 @@ static bool check(struct ctx *cx, const struct schema_config *c)
 bool schema_load(struct run *run, const struct schema_config *c, struct changelog *log)
 {
     struct ctx *cx = run->cx;
-    if (text_empty(c->changelog_file)) {
-        *log = (struct changelog){.path = "", .file = ""};
-        return check(cx, c);
-    }
     struct env *env = ARENA_NEW(cx->arena, struct env);
     *env = env_process();
     struct changelog_source source = {.file = c->changelog_file,
@@ -90,6 +91,11 @@ bool schema_connect(struct run *run, const struct schema_config *c, const struct
 bool schema_open(struct run *run, const struct schema_config *c, struct changelog *log, struct deploy **d)
 {
     return schema_load(run, c, log) && schema_connect(run, c, log, d);
+}
+
+bool schema_is_flyway(const struct schema_config *c)
+{
+    return c->format == 2 || (c->format == 0 && (c->migrations.n || !text_empty(c->flyway_conf)));
 }
 
 bool schema_write_sql(struct run *run, const char *name, const char *sql)

@@ -4,6 +4,7 @@
 
 #include "dbstep/deploy.h"
 #include "dbstep/stage.h"
+#include "flyway_stage.h"
 
 struct schema_config {
     struct pg_target db;
@@ -17,12 +18,16 @@ struct schema_config {
     const char *default_schema_name, *liquibase_schema_name, *database_changelog_table_name,
         *database_changelog_lock_table_name;
     const char *liquibase_version;
+    int format, flyway_action;
+    struct str_list migrations, flyway_options;
+    const char *flyway_conf;
 };
 
 /* clang-format off */
-#define SCHEMA_INPUTS(required)                                                                                        \
-    {IN_FIELD(struct schema_config, changelog_file), .type = IN_STRING, .flags = (required),                           \
+#define SCHEMA_INPUTS                                                                                                  \
+    {IN_FIELD(struct schema_config, changelog_file), .type = IN_STRING,                                                \
      .doc = "The changelog, relative to a folder of search_path; this path identifies its changesets in the history"}, \
+    FLYWAY_INPUTS,                                                                                                     \
     {IN_FIELD(struct schema_config, search_path), .type = IN_LIST,                                                     \
      .doc = "Folders that changelogs are looked for in; the working directory when not given"},                        \
     {IN_FIELD(struct schema_config, contexts), .type = IN_STRING,                                                      \
@@ -84,7 +89,7 @@ enum schema_action {
     ACTION_RELEASE_LOCK
 };
 
-/* The two halves of schema_open(). Without a changelog_file, where that is allowed, the changelog is empty. */
+/* The two halves of schema_open(). */
 bool schema_load(struct run *run, const struct schema_config *c, struct changelog *log);
 bool schema_connect(struct run *run, const struct schema_config *c, const struct changelog *log, struct deploy **d);
 /* Reads the changelog, connects, reads the history and makes the plan. */

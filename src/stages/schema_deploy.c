@@ -4,10 +4,11 @@
 
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct schema_config, db, "", "the database to change"),
-    SCHEMA_INPUTS(0),
+    SCHEMA_INPUTS,
     {IN_FIELD(struct schema_config, action), .type = IN_CHOICE, .def = "update",
      .choices = "update|changelog-sync|changelog-sync-to-tag|mark-next-changeset-ran|clear-checksums|tag|release-lock",
      .doc = "What to do; as Liquibase's command of that name. All but the last three need changelog_file"},
+    FLYWAY_ACTION_INPUT,
     {IN_FIELD(struct schema_config, count), .type = IN_INTEGER, .def = "-1", .min = -1, .max = 1000000,
      .doc = "At most so many changesets; -1 for all"},
     {IN_FIELD(struct schema_config, to_tag), .type = IN_STRING,
@@ -32,6 +33,7 @@ static const struct output_spec outputs[] = {
     {"sql_commands", OUT_JSON, "The statements that ran or would run, without those for the history"},
     {"lock_released", OUT_BOOLEAN, "With release-lock: there was a lock, and it was released"},
     {"transaction_ids", OUT_JSON, "Transaction ids of the changesets that ran, decimal texts"},
+    {"schema_version", OUT_STRING, "Flyway: version of the schema afterwards; empty when it has none"},
     {"sql_file", OUT_FILE, "The SQL that ran, or with dry_run the SQL that would run"},
 };
 
@@ -54,18 +56,6 @@ static bool dry_run(struct run *run, struct deploy *d)
     result_output_int(run->result, "changesets_pending", (long long)deploy_plan(d)->to_run);
     result_output(run->result, "pre_start_tag", last ? last->tag : "");
     return schema_preview_deploy(run, d, "deploy.sql", false);
-}
-
-static bool check_inputs(struct ctx *cx, const struct schema_config *c)
-{
-    if (text_empty(c->changelog_file)) {
-        fail(cx, E_INPUT, "changelog_file is required");
-        err_hint(cx, "name the changelog, relative to a folder of search_path");
-        return false;
-    }
-    if (c->action == ACTION_SYNC_TO_TAG && text_empty(c->to_tag))
-        return fail(cx, E_INPUT, "the action changelog-sync-to-tag needs the input to_tag");
-    return true;
 }
 
 /* As Liquibase, which then runs everything, too: it may be a slip. */
@@ -95,9 +85,13 @@ static bool run_deploy(struct run *run, const void *config)
     struct deploy_report report;
     DEPLOY_AUTO d = NULL;
 
+    if (schema_is_flyway(c))
+        return flyway_deploy_stage(run, c);
     if (c->action >= ACTION_CLEAR_SUMS)
         return schema_action(run, c);
-    if (!check_inputs(cx, c) || !schema_open(run, c, &log, &d) || !deploy_check(cx, d))
+    if (c->action == ACTION_SYNC_TO_TAG && text_empty(c->to_tag))
+        return fail(cx, E_INPUT, "the action changelog-sync-to-tag needs the input to_tag");
+    if (!schema_open(run, c, &log, &d) || !deploy_check(cx, d))
         return false;
     schema_note_order(run, d);
     warn_of_tag(run, c, d);
@@ -141,7 +135,7 @@ static bool run_deploy(struct run *run, const void *config)
 
 const struct stage stage_schema_deploy = {
     .name = "schema-deploy",
-    .summary = "Run the pending changesets of a Liquibase changelog",
+    .summary = "Run the pending changesets of a Liquibase changelog, or Flyway migrations",
     .manual =
         "Reads formatted SQL changelogs, and plain .sql files as one changeset, as Liquibase 4.33 does, and keeps its history and\n"
         "lock tables, so that both can work on one database in turn. Everything is checked before the first change: syntax,\n"
@@ -166,6 +160,9 @@ const struct stage stage_schema_deploy = {
         "\n"
         "${name} in a changelog is replaced by the environment variable of that name, else by an item of parameters, else by a\n"
         "property of the changelog.\n"
+        "\n"
+        "With migrations (folders) in place of changelog_file, Flyway's migrations are deployed, with Flyway's history and lock; see\n"
+        "docs/flyway.md. flyway_action makes a baseline, repairs the history, or undoes.\n"
         "\n"
         "Exit status 20: a changeset failed and nothing changed; 21: earlier changesets were applied and stay; 4: a changeset that\n"
         "already ran was edited, or a precondition halts; 14: the changelog or a table is locked; 22: the connection was lost while\n"

@@ -7,7 +7,7 @@ enum direction { FORWARDS, BACKWARDS, FUTURE_BACKWARDS };
 
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct schema_config, db, "", "the database that would be changed"),
-    SCHEMA_INPUTS(IN_REQUIRED),
+    SCHEMA_INPUTS,
     {IN_FIELD(struct schema_config, direction), .type = IN_CHOICE, .def = "update",
      .choices = "update|rollback|future-rollback",
      .doc =
@@ -96,6 +96,8 @@ static bool run_preview(struct run *run, const void *config)
     struct rollback_plan plan;
     DEPLOY_AUTO d = NULL;
 
+    if (schema_is_flyway(c))
+        return flyway_preview_stage(run, c);
     if ((c->direction == BACKWARDS && !schema_range(run, c, &range)) || !schema_open(run, c, &log, &d) ||
         !deploy_check(cx, d))
         return false;

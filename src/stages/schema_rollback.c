@@ -3,7 +3,7 @@
 
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct schema_config, db, "", "the database to change"),
-    SCHEMA_INPUTS(IN_REQUIRED),
+    SCHEMA_INPUTS,
     {IN_FIELD(struct schema_config, to_tag), .type = IN_STRING,
      .doc = "Roll back what ran after the newest row with this tag"},
     {IN_FIELD(struct schema_config, count), .type = IN_INTEGER, .def = "-1", .min = -1, .max = 1000000,
@@ -18,6 +18,11 @@ static const struct output_spec outputs[] = {
     {"pre_start_tag", OUT_STRING, "Tag of the newest row before the run; empty when it had none"},
     {"change_sets", OUT_JSON, "The changesets in the order in which they were rolled back: id, author, path, result"},
     {"sql_commands", OUT_JSON, "The statements that ran, without those for the history"},
+    {"changesets_applied", OUT_INTEGER, "Flyway: undo migrations that ran"},
+    {"changesets_failed", OUT_INTEGER, "Flyway: always 0"},
+    {"schema_version", OUT_STRING, "Flyway: version of the schema afterwards; empty when it has none"},
+    {"deployment_id", OUT_STRING, "Flyway: always empty"},
+    {"transaction_ids", OUT_JSON, "Flyway: transaction ids of the undo migrations that ran, decimal texts"},
     {"sql_file", OUT_FILE, "The SQL that ran, or with dry_run the SQL that would run"},
 };
 
@@ -31,6 +36,14 @@ static bool run_rollback(struct run *run, const void *config)
     struct deploy_report report;
     DEPLOY_AUTO d = NULL;
 
+    if (schema_is_flyway(c)) {
+        if (!text_empty(c->to_date) || !text_empty(c->changeset_id))
+            return fail(cx, E_INPUT, "migrations are rolled back by count, or to a version given as to_tag");
+        bool undone = flyway_rollback_stage(run, c, text_empty(c->to_tag) ? NULL : c->to_tag, c->count);
+        const char *n = result_output_get(run->result, "changesets_applied");
+        result_output(run->result, "changesets_rolled_back", n ? n : "0");
+        return undone;
+    }
     /* What cannot be resolved is told before anybody is made to wait for the lock. */
     if (!schema_range(run, c, &range) || !schema_open(run, c, &log, &d) || !deploy_check(cx, d) ||
         !rollback_resolve(cx, d, &range, &plan))
@@ -81,7 +94,8 @@ const struct stage stage_schema_rollback = {
         "\n"
         "A changeset's rollback and the removal of its row are one transaction, under the changelog lock, with lock_timeout and\n"
         "retries as in a deploy. A killed run leaves every changeset either as it was or rolled back: run the stage again, to the same\n"
-        "tag or date. By count, it would count anew. Other exit statuses are those of schema-deploy.",
+        "tag or date. By count, it would count anew. Flyway's migrations are undone by their U scripts, by count or down to the\n"
+        "version in to_tag. Other exit statuses are those of schema-deploy.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),
     .outputs = outputs,

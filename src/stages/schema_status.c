@@ -4,7 +4,7 @@
 
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct schema_config, db, "", "the database that is looked at"),
-    SCHEMA_INPUTS(0),
+    SCHEMA_INPUTS,
     {IN_FIELD(struct schema_config, history), .type = IN_BOOLEAN, .def = "false",
      .doc = "List the rows of the history too, as a table and as the output history"},
 };
@@ -17,6 +17,7 @@ static const struct output_spec outputs[] = {
     {"changesets_unknown", OUT_INTEGER, "Rows of the history that the changelog does not have"},
     {"lock_state", OUT_STRING,
      "free, held (by a live run), stale (left by a dead run of dbstep), or foreign (held by another tool)"},
+    {"schema_version", OUT_STRING, "Flyway: version of the schema; empty when it has none"},
     {"last_tag", OUT_STRING, "Tag of the newest row; empty when it has none"},
     {"history_rows", OUT_INTEGER, "Rows of the history"},
     {"history", OUT_JSON, "With history: its rows, oldest first, with the columns of the table"},
@@ -156,14 +157,17 @@ static bool run_status(struct run *run, const void *config)
 {
     const struct schema_config *c = config;
     struct result *r = run->result;
-    struct changelog log;
+    struct changelog log = {.path = "", .file = ""};
+    bool alone = text_empty(c->changelog_file);
     DEPLOY_AUTO d = NULL;
 
-    if (!schema_open(run, c, &log, &d))
+    if (schema_is_flyway(c))
+        return flyway_status_stage(run, c);
+    if (alone ? !schema_connect(run, c, &log, &d) : !schema_open(run, c, &log, &d))
         return false;
     const struct ran *last = deploy_last(d);
     size_t rows = deploy_rows(d).n;
-    if (text_empty(c->changelog_file)) {
+    if (alone) {
         result_verdict(r, VERDICT_PASS);
         result_summary(r, "the history has %s; no changelog to compare them with",
                        text_plural(run->cx->arena, (long long)rows, "row"));
