@@ -138,6 +138,7 @@ enum step_outcome {
 struct deploy_step {
     const struct changeset *set;
     enum step_outcome outcome;
+    bool outside; /* it ran without a transaction around it */
     long long ms;
     long long retries;
     const char *note; /* why it failed or was skipped; "" otherwise */

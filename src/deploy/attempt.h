@@ -19,6 +19,7 @@ struct attempt {
     bool asks;             /* some of its statements depend on the database as the others leave it */
     struct str *script;    /* what is sent, for people */
     struct sent *sent;     /* every statement */
+    bool outside;          /* no transaction around it: it says so, or holds a statement that cannot stand in one */
     bool own_transactions; /* it says BEGIN or COMMIT itself */
     bool one_by_one;       /* a text may hold several statements, or COPY: no extended protocol */
     bool drops_locks;      /* it may free session locks or prepared statements, ours among them */

@@ -136,7 +136,7 @@ static bool verify(struct ctx *cx, struct deploy *d, struct deploy_report *repor
             return false;
         }
         next = (at + 1) % rows.n;
-        if (step->outcome != STEP_MARK_RAN && step->set->run_in_transaction)
+        if (step->outcome != STEP_MARK_RAN && !step->outside)
             *VEC_PUSH(a, &report->xids) = arena_strdup(a, pg_text(&rows, at, 5));
     }
     if (!verify_earlier(cx, d))

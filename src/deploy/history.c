@@ -253,7 +253,6 @@ const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_
 {
     const struct changeset *cs = item->set;
     struct arena *a = cx->arena;
-    const char *comments = arena_strndup(a, cs->comments, text_utf8_prefix(cs->comments, strlen(cs->comments), 250));
     const char *version = d->options.liquibase_version ? d->options.liquibase_version : DEPLOY_LIQUIBASE_VERSION;
     const struct ran *ran = item->ran;
     const char *tag = deploy_set_tag(cs), *quoted_tag = tag ? literal(cx, d, tag, false) : "";
@@ -265,7 +264,7 @@ const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_
         "order",       arena_printf(a, "%lld", order),
         "md5sum",      literal(cx, d, item->sum, true),
         "description", literal(cx, d, changeset_description(a, cs), false),
-        "comments",    literal(cx, d, comments, false),
+        "comments",    literal(cx, d, changeset_column(a, cs->comments), false),
         "exectype",    literal(cx, d, exectype, false),
         "contexts",    literal(cx, d, changeset_contexts(a, cs), true),
         "labels",      literal(cx, d, changeset_labels(a, cs), true),

@@ -82,7 +82,7 @@ static bool find_outcome(struct attempt *t)
     if (o == UNKNOWN && t->commit_sent) {
         fail(cx, E_OUTCOME_UNKNOWN, "connection lost while %s was committed, and the server cannot be asked", t->what);
         err_hint(cx, "%s", again_hint(t));
-    } else if (!t->cs->run_in_transaction) {
+    } else if (t->outside) {
         fail(cx, E_UNREACHABLE, "connection lost during %s, which runs outside of a transaction", t->what);
         err_hint(cx, "run the stage again: %s tells how far it came, and it goes on there", t->d->progress);
     } else if (t->own_transactions) {
@@ -197,7 +197,9 @@ struct ending attempt_run(struct attempt *t, bool nothing)
 {
     struct ctx *cx = t->cx;
     struct deploy *d = t->d;
-    const struct changeset *cs = t->cs;
+
+    if (t->outside && t->cs->run_in_transaction && !nothing)
+        log_info("%s holds a statement that cannot stand in a transaction, so it runs outside of one", t->what);
     struct ending e = {0};
     size_t script = t->script ? t->script->len : 0, listed = t->sent ? t->sent->list.n : 0;
 
@@ -208,7 +210,7 @@ struct ending attempt_run(struct attempt *t, bool nothing)
         if (t->asks && t->sent)
             t->sent->list.n = listed;
         e.ok = nothing                                ? mark_ran(t)
-               : !cs->run_in_transaction              ? run_outside(t, &e.half)
+               : t->outside                           ? run_outside(t, &e.half)
                : t->own_transactions || t->one_by_one ? run_one_by_one(t)
                                                       : run_pipelined(t);
         if (e.ok)
@@ -220,7 +222,7 @@ struct ending attempt_run(struct attempt *t, bool nothing)
             after_loss(t, &e);
         } else {
             roll_back(t);
-            if (cs->run_in_transaction && !t->committed_inside && back_off(t, &e.retries))
+            if (!t->outside && !t->committed_inside && back_off(t, &e.retries))
                 continue;
         }
         e.half = e.half || t->committed_inside;
@@ -232,7 +234,7 @@ struct ending attempt_run(struct attempt *t, bool nothing)
     }
     if (!e.ok && !e.committed && e.half && cx->err.code != E_INTERRUPTED && cx->err.code != E_OUTCOME_UNKNOWN &&
         cx->err.code != E_VERIFY)
-        cx->err.code = cs->run_in_transaction || pg_alive(d->pg) ? E_PARTIAL : E_OUTCOME_UNKNOWN;
+        cx->err.code = !t->outside || pg_alive(d->pg) ? E_PARTIAL : E_OUTCOME_UNKNOWN;
     if (e.ok || e.committed)
         d->session_changed = d->session_changed || t->changes_session;
     return e;
@@ -284,11 +286,11 @@ bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *ite
     t.guard = lock_guard(cx, d);
 
     struct ending e = attempt_run(&t, !run);
+    step.outside = t.outside;
     str_addf(&report->sql, "%s;\n\n", t.row);
     step.retries += e.retries;
     step.ms = clock_ms() - started;
-    if (!e.ok && !e.committed && !cs->fail_on_error && !e.half && pg_alive(d->pg) && !attempt_stopped(cx) &&
-        cx->err.sqlstate[0]) {
+    if (!e.ok && !e.committed && !cs->fail_on_error && pg_alive(d->pg) && !attempt_stopped(cx) && cx->err.sqlstate[0]) {
         step.outcome = STEP_FAILED;
         step.note = arena_strdup(cx->arena, cx->err.message);
         log_warning("%s; the run goes on because of failOnError:false", cx->err.message);

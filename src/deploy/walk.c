@@ -228,8 +228,9 @@ bool look_ahead(struct attempt *t, struct str *script)
     bool more;
 
     look_at_changes(t);
+    t->outside = !t->cs->run_in_transaction;
     w.skip_asking = true;
-    w.joined = !t->cs->run_in_transaction;
+    w.joined = t->outside;
     for (;;) {
         struct text_nature n;
         if (!walk_next(&w, &s, &more))
@@ -240,8 +241,10 @@ bool look_ahead(struct attempt *t, struct str *script)
         if (t->one_by_one || w.generated || w.altered)
             text_nature(t, &s, &n);
         else
-            n = (struct text_nature){.controls = statement_controls_transaction(s.text),
+            n = (struct text_nature){.statements = 1,
+                                     .controls = statement_controls_transaction(s.text),
                                      .copies = statement_is_copy(s.text)};
+        t->outside = t->outside || (n.statements == 1 && statement_alone(s.text));
         t->own_transactions = t->own_transactions || n.controls;
         t->one_by_one = t->one_by_one || n.copies || ((w.generated || w.altered) && n.statements > 1);
         t->drops_locks = t->drops_locks || strcasestr(s.text, "advisory_unlock") || strcasestr(s.text, "discard") ||
@@ -253,7 +256,7 @@ bool look_ahead(struct attempt *t, struct str *script)
         str_addf(script, "%s\n", statement_end(s.text, s.len));
         sent_add(t->cx->arena, t->sent, &s);
     }
-    if (t->asks && t->cs->run_in_transaction)
+    if (t->asks && !t->outside)
         t->statements = 0;
     return true;
 }
