@@ -200,9 +200,10 @@ static bool check_rules(struct loader *l, const struct node *n, enum quoting quo
         if (!p->name && !p->columns)
             return tree_fault(l, n, "uniqueConstraintExists needs constraintName or columnNames");
         return true;
-    case PRE_ROW_COUNT:
-        if (strtoll(p->expected, &end, 10) < 0 || *end)
-            return tree_fault(l, n, "'%.60s' is no value of expectedRows: it is a number", p->expected);
+    case PRE_ROW_COUNT: /* which needs it */
+        if (!p->expected || strtoll(p->expected, &end, 10) < 0 || *end)
+            return tree_fault(l, n, "'%.60s' is no value of expectedRows: it is a number",
+                              p->expected ? p->expected : "");
         return true;
     case PRE_CHANGESET_EXECUTED:
         p->path = changelog_path_normalise(l->cx->arena, p->path          ? p->path

@@ -72,7 +72,7 @@ static bool is_float(const char *s)
 static const char *digits(const char *s, size_t min, size_t max)
 {
     size_t n = run(s, "0123456789");
-    return s && n >= min && n <= max ? s + n : NULL;
+    return n >= min && n <= max ? s + n : NULL;
 }
 
 /* 2020-01-02, or with a time and perhaps a zone behind it. */

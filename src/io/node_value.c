@@ -1,4 +1,5 @@
 /* node_value.c - plain YAML scalars as Java prints them, for what reaches SQL and checksums; see node.h. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -63,7 +64,7 @@ static const char *java_float(struct arena *a, const char *text)
     }
     if (value == 0)
         return *plain == '-' ? "-0.0" : "0.0";
-    if (value > 1.7976931348623157e308 || value < -1.7976931348623157e308)
+    if (isinf(value))
         return value > 0 ? "Infinity" : "-Infinity";
     for (int precision = 1; precision < 18; precision++) { /* d.ddde+XX */
         snprintf(digits, sizeof digits, "%.*e", precision, value < 0 ? -value : value);

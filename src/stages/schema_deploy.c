@@ -137,9 +137,9 @@ const struct stage stage_schema_deploy = {
     .name = "schema-deploy",
     .summary = "Run the pending changesets of a Liquibase changelog, or Flyway migrations",
     .manual =
-        "Reads formatted SQL changelogs, and plain .sql files as one changeset, as Liquibase 4.33 does, and keeps its history and\n"
-        "lock tables, so that both can work on one database in turn. Everything is checked before the first change: syntax,\n"
-        "duplicate changesets, edited changesets that already ran.\n"
+        "Reads changelogs in XML, YAML, JSON and formatted SQL, and plain .sql files as one changeset, as Liquibase 4.33 does, and\n"
+        "keeps its history and lock tables, so that both can work on one database in turn. Everything is checked before the first\n"
+        "change: syntax, names, duplicate changesets, edited changesets that already ran.\n"
         "\n"
         "A changeset and its row in the history are one transaction. With runInTransaction:false its statements run one by one;\n"
         "how far they came is noted in the table databasechangelog_progress, and the next run goes on there.\n"
