@@ -34,8 +34,11 @@ static bool check_column(struct ctx *cx, const struct change *c, const struct no
 
 bool ddl_check_columns(struct ctx *cx, const struct change *c)
 {
+    enum { COLUMNS_MAX = 1600 }; /* PostgreSQL's own limit */
     struct node_list columns = columns_of(cx->arena, c->node);
 
+    if (columns.n > COLUMNS_MAX)
+        return change_fault(cx, c, columns.at[COLUMNS_MAX], "a table can have %d columns at most", COLUMNS_MAX);
     for (size_t i = 0; i < columns.n; i++)
         if (!check_column(cx, c, columns.at[i]))
             return false;

@@ -40,7 +40,9 @@ struct load_column {
 };
 
 struct load {
-    struct ctx *cx;
+    struct ctx *cx; /* the change's; from the first row on `row_cx` */
+    struct ctx row_cx;
+    struct arena row_arena; /* what a row or a batch of rows needs, given back after it */
     const struct change_env *env;
     const struct change *c;
     struct csv csv;
@@ -385,32 +387,64 @@ static bool load_next(struct load *l, bool *more)
     return true;
 }
 
+/* The rows have memory of their own, however large the file is. */
+static void rows_begin(struct load *l)
+{
+    l->row_cx = (struct ctx){.arena = &l->row_arena, .deadline = l->cx->deadline};
+    l->cx = &l->row_cx;
+}
+
+static void rows_forget(struct load *l, struct arena_mark mark)
+{
+    arena_reset(&l->row_arena, mark);
+    l->csv.fields = (struct str_list){0};
+}
+
+static bool rows_end(struct load *l, struct ctx *cx, bool ok)
+{
+    if (!ok && cx->err.code == E_OK)
+        cx->err = l->row_cx.err;
+    arena_free(&l->row_arena);
+    return ok;
+}
+
+/* One INSERT of as many rows as there are, at most ROWS_PER_INSERT. */
+static bool add_insert(struct load *l, struct ctx *cx, const char *head, struct str_list *out, bool *more)
+{
+    struct str s = str_new(l->cx->arena);
+
+    for (int rows = 0; rows < ROWS_PER_INSERT; rows++) {
+        if (!load_next(l, more))
+            return false;
+        if (!*more)
+            break;
+        str_add(&s, rows ? "," : head);
+        for (size_t i = 0; i < l->row.n; i++) {
+            str_add(&s, i ? ", " : "(");
+            str_add(&s, l->row.at[i].sql);
+        }
+        str_addc(&s, ')');
+    }
+    if (s.len) {
+        str_addc(&s, ';');
+        *VEC_PUSH(cx->arena, out) = arena_strndup(cx->arena, s.s, s.len);
+    }
+    return ctx_alive(cx, "reading the rows of a file");
+}
+
 bool load_data_generate(struct ctx *cx, const struct change_env *env, const struct change *c, struct str_list *out)
 {
-    struct arena *a = cx->arena;
     struct load l;
-    bool more;
+    bool more = true, ok = true;
 
-    if (!load_start(&l, cx, env, c) || !load_next(&l, &more))
+    if (!load_start(&l, cx, env, c))
         return false;
-    const char *head =
-        arena_printf(a, "INSERT INTO %s (%s) VALUES ", ddl_table(a, env, c), row_columns(a, env, &l.row));
-    while (more) {
-        struct str s = str_new(a);
-        for (int rows = 0; more && rows < ROWS_PER_INSERT; rows++) {
-            str_add(&s, rows ? ",(" : head);
-            str_add(&s, rows ? "" : "(");
-            str_add(&s, row_values(a, &l.row));
-            str_addc(&s, ')');
-            if (!load_next(&l, &more))
-                return false;
-        }
-        str_addc(&s, ';');
-        *VEC_PUSH(a, out) = s.s;
-        if (!ctx_alive(cx, "reading the rows of a file"))
-            return false;
-    }
-    return true;
+    const char *head = arena_printf(cx->arena, "INSERT INTO %s (%s) VALUES ", ddl_table(cx->arena, env, c),
+                                    row_columns(cx->arena, env, &l.row));
+    rows_begin(&l);
+    for (struct arena_mark mark = arena_mark(&l.row_arena); ok && more; rows_forget(&l, mark))
+        ok = add_insert(&l, cx, head, out, &more);
+    return rows_end(&l, cx, ok);
 }
 
 /* ---- loadUpdateData ---- */
@@ -480,27 +514,30 @@ static const char *upsert(const struct load *l, const struct str_list *key, cons
     return arena_printf(a, "DO\n%s\nBEGIN\n%sEND;\n%s\nLANGUAGE plpgsql;", tag, body.s, tag);
 }
 
+/* One statement for each row: it is merged, or taken back. */
 static bool each_row(struct ctx *cx, const struct change_env *env, const struct change *c, bool back,
                      struct str_list *out)
 {
     struct str_list key = key_columns(cx->arena, c), kept;
     const char *table = ddl_table(cx->arena, env, c);
     struct load l;
-    bool more = true;
+    bool more = true, ok = true;
 
     if (!load_start(&l, cx, env, c))
         return false;
     l.lob_is_text = true;
     kept = kept_columns(&l, &key);
-    for (;;) {
-        if (!load_next(&l, &more) || !ctx_alive(cx, "reading the rows of a file"))
-            return false;
-        if (!more)
-            return true;
-        *VEC_PUSH(cx->arena, out) =
-            back ? arena_printf(cx->arena, "DELETE FROM %s WHERE %s", table, key_condition(&l, &key))
+    rows_begin(&l);
+    for (struct arena_mark mark = arena_mark(&l.row_arena); ok && more; rows_forget(&l, mark)) {
+        ok = load_next(&l, &more) && ctx_alive(cx, "reading the rows of a file");
+        if (!ok || !more)
+            break;
+        const char *statement =
+            back ? arena_printf(l.cx->arena, "DELETE FROM %s WHERE %s", table, key_condition(&l, &key))
                  : upsert(&l, &key, &kept, table);
+        *VEC_PUSH(cx->arena, out) = arena_strdup(cx->arena, statement);
     }
+    return rows_end(&l, cx, ok);
 }
 
 bool load_update_data_generate(struct ctx *cx, const struct change_env *env, const struct change *c,

@@ -70,6 +70,23 @@ static void refused(void **state)
     }
 }
 
+static void too_many_columns(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct ctx cx = {.arena = &a};
+    struct str s = str_new(&a);
+    struct change c;
+
+    str_add(&s, "<createTable tableName=\"t\">");
+    for (int i = 0; i < 1601; i++)
+        str_addf(&s, "<column name=\"c%d\" type=\"int\"/>", i);
+    str_add(&s, "</createTable>");
+    assert_false(load_change(&cx, s.s, &c));
+    assert_string_equal(cx.err.message, "createTable: a table can have 1600 columns at most");
+    arena_free(&a);
+}
+
 static const char *text_of(struct ctx *cx, struct node *n)
 {
     static const struct change_files files = {.file = "x", .changelog = "x"};
@@ -242,8 +259,9 @@ static void normal_form(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused),   cmocka_unit_test(serialised),    cmocka_unit_test(odd_texts),
-        cmocka_unit_test(notations), cmocka_unit_test(quietly_known), cmocka_unit_test(normal_form),
+        cmocka_unit_test(refused),     cmocka_unit_test(too_many_columns), cmocka_unit_test(serialised),
+        cmocka_unit_test(odd_texts),   cmocka_unit_test(notations),        cmocka_unit_test(quietly_known),
+        cmocka_unit_test(normal_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,6 +237,7 @@ static void expressions(void **state)
         {"\\s*;\\s*$", "select 1 ; \n", "", "select 1"},
         {"ENGINE\\s*=\\s*\\w+", "x ENGINE = InnoDB y", "", "x  y"},
         {"(?:a|b)*?c", "abac", "x", "x"},
+        {".*(.)", "a\303\251", "<$1>", "<\303\251>"},
     };
     for (size_t i = 0; i < COUNT(patterns); i++) {
         struct arena a = {0};
