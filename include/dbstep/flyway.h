@@ -154,6 +154,7 @@ struct flyway_item {
     const struct flyway_row *row;       /* NULL: not in the history */
     enum flyway_state state;
     int checksum;           /* of the script as it counts here: of a repeatable one with placeholders replaced */
+    bool again;             /* pending, and ran before with another checksum */
     const char *fault;      /* what validation says against it; NULL: nothing */
     const char *fault_code; /* "checksum-changed", "missing", "failed", "not-applied", "description-changed" */
 };
@@ -182,6 +183,8 @@ bool flyway_history_exists(const struct flyway *f);
 void flyway_lock_key(const char *schema, const char *table, char out[24]);
 /* Who holds the advisory lock, "" when it is free. */
 bool flyway_lock_holder(struct ctx *cx, struct flyway *f, const char **what);
+/* Migrations that run outside of a transaction and did not come to their end, one sentence each. */
+bool flyway_unfinished(struct ctx *cx, struct flyway *f, struct str_list *out);
 /* False with E_CHECKSUM (edited files) or E_GUARD (failed, missing, left out migrations) when validation finds anything. */
 bool flyway_check(struct ctx *cx, const struct flyway *f);
 

@@ -194,10 +194,9 @@ static bool run_pending(struct ctx *cx, struct flyway *f, long long count, struc
                 return false;
         }
         struct row_values v = values_of(item, rank++);
-        struct flyway_step step = {.outcome = f->config->skip_execution ? FLYWAY_NOT_RUN : FLYWAY_RAN};
-        for (size_t k = 0; s->kind == FLYWAY_REPEATABLE && k < f->info.items.n; k++)
-            if (f->info.items.at[k].script == s && f->info.items.at[k].row && !f->config->skip_execution)
-                step.outcome = FLYWAY_RAN_AGAIN;
+        struct flyway_step step = {.outcome = f->config->skip_execution ? FLYWAY_NOT_RUN
+                                              : item->again             ? FLYWAY_RAN_AGAIN
+                                                                        : FLYWAY_RAN};
         step.out_of_order =
             s->version.text && f->info.current.text && flyway_version_compare(&s->version, &f->info.current) < 0;
         const char *was = report->after;

@@ -95,16 +95,21 @@ struct script_run { /* one text and its statements */
 struct script_walk {
     struct ctx sx;
     const struct script_run *run;
+    struct arena own; /* the splitter's */
     struct splitter *splitter;
-    size_t base, nth; /* of the splitter's text; of the statement, from 1 */
-    size_t from;      /* of the statement in the text */
-    const char *rows; /* of COPY … FROM STDIN; NULL: none */
+    size_t base, limit; /* of the stretch that the splitter has */
+    bool whole;         /* stretches do not end at lines "\." any more */
+    size_t nth;         /* of the statement, from 1 */
+    size_t from;        /* of the statement in the text */
+    const char *rows;   /* of COPY … FROM STDIN; NULL: none */
     size_t rows_len;
 };
 bool script_look(struct ctx *cx, const struct flyway *f, const struct flyway_script *s, struct script_run *out);
 struct script_walk script_walk_start(struct arena *a, const struct script_run *run);
 /* The statement as it stands in the text, in the arena of the start. */
 bool script_walk_next(struct script_walk *w, const char **sql, bool *more);
+void script_walk_end(struct script_walk *w);
+#define SCRIPT_WALK_AUTO __attribute__((cleanup(script_walk_end))) struct script_walk
 /* Does it run in a transaction? Fails when it may not hold both sorts of statements. */
 bool script_in_transaction(struct ctx *cx, const struct flyway *f, const struct script_run *run, bool *yes);
 /* The recorded error in terms of the script. */

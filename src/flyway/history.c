@@ -111,6 +111,21 @@ bool flyway_history_read(struct ctx *cx, struct flyway *f)
     return true;
 }
 
+bool flyway_unfinished(struct ctx *cx, struct flyway *f, struct str_list *out)
+{
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    if (!f->notes_exist)
+        return true;
+    if (!pg_query(cx, f->pg, &rows, flyway_sql(cx, f, sql_flyway_progress_read), 0, NULL))
+        return false;
+    for (int i = 0; i < rows.n; i++)
+        *VEC_PUSH(cx->arena, out) = arena_printf(
+            cx->arena,
+            "migration %s, begun at %s outside of a transaction, has not ended: %s of its statements are done",
+            pg_text(&rows, i, 0), pg_text(&rows, i, 2), pg_text(&rows, i, 1));
+    return true;
+}
+
 /* ---- rows ---- */
 
 /* As many characters as fit; what is cut is shown by dots, at the end or at the start. */

@@ -168,7 +168,7 @@ bool flyway_run_outside(struct ctx *cx, struct flyway *f, const struct script_ru
 {
     struct progress p = {.cx = cx, .f = f, .run = run, .key = pg_literal(cx, f->pg, row->script)};
     struct arena scratch = {0};
-    struct script_walk w = script_walk_start(&scratch, run);
+    SCRIPT_WALK_AUTO w = script_walk_start(&scratch, run);
     long long started = clock_ms();
     const char *sql;
     bool more = true, ok = open_notes(&p, row);

@@ -42,7 +42,7 @@ void flyway_roll_back(struct flyway *f)
 void script_print(struct str *out, const struct script_run *run)
 {
     struct arena scratch = {0};
-    struct script_walk w = script_walk_start(&scratch, run);
+    SCRIPT_WALK_AUTO w = script_walk_start(&scratch, run);
     const char *sql;
     bool more;
     while (script_walk_next(&w, &sql, &more) && more) {
@@ -109,7 +109,7 @@ static bool send_alone(struct attempt *t, const struct script_run *run, const st
 
 static bool run_part(struct attempt *t, const struct script_run *run)
 {
-    struct script_walk w = script_walk_start(&t->scratch, run);
+    SCRIPT_WALK_AUTO w = script_walk_start(&t->scratch, run);
     const char *sql;
     bool more;
     for (;;) {
@@ -255,7 +255,7 @@ bool flyway_callbacks(struct ctx *cx, struct flyway *f, const char *event, struc
     if (ok && t.parts.n && outside) {
         /* no transaction around any of them */
         for (size_t i = 0; ok && i < t.parts.n; i++) {
-            struct script_walk w = script_walk_start(&t.scratch, t.parts.at[i]);
+            SCRIPT_WALK_AUTO w = script_walk_start(&t.scratch, t.parts.at[i]);
             const char *sql;
             bool more;
             ok = pg_exec(cx, f->pg, flyway_session(cx, f, true));

@@ -41,30 +41,79 @@ static void take_rows(struct script_walk *w, size_t end, size_t *next)
     w->rows_len = at - from;
 }
 
+/* The next line "\." from `at` on, behind which rows end; the text's end when there is none. */
+static size_t next_marker(const struct script_run *run, size_t at)
+{
+    const char *text = run->text;
+    while (at < run->len) {
+        const char *found = memmem(text + at, run->len - at, "\n\\.", 3);
+        if (!found)
+            break;
+        at = (size_t)(found - text) + 3;
+        if (at == run->len || text[at] == '\n' || text[at] == '\r')
+            return at;
+    }
+    return run->len;
+}
+
+static void drop_splitter(struct script_walk *w, size_t base)
+{
+    split_end(w->splitter);
+    w->splitter = NULL;
+    w->base = base;
+}
+
+/* A splitter takes memory and time by its text, so with many COPY each gets no more than reaches to the end of the next one's rows. */
+static void start_splitter(struct script_walk *w)
+{
+    const struct script_run *run = w->run;
+    struct ctx sx = {.arena = &w->own};
+    arena_free(&w->own);
+    w->limit = w->whole ? run->len : next_marker(run, w->base);
+    w->splitter = split_start(&sx, SPLIT_POSTGRES, run->text + w->base, w->limit - w->base, true, false, ";");
+}
+
 bool script_walk_next(struct script_walk *w, const char **sql, bool *more)
 {
     const struct script_run *run = w->run;
     struct statement s;
     for (;;) {
         if (!w->splitter)
-            w->splitter =
-                split_start(&w->sx, SPLIT_POSTGRES, run->text + w->base, run->len - w->base, true, false, ";");
+            start_splitter(w);
         w->rows = NULL;
-        if (!split_next(&w->sx, w->splitter, &s, more) || !*more)
-            return w->sx.err.code == E_OK;
-        if (statement_empty(s.text))
+        if (!split_next(&w->sx, w->splitter, &s, more))
+            return false;
+        if (!*more && w->limit == run->len)
+            return true;
+        if (!*more) {
+            drop_splitter(w, w->limit);
             continue;
+        }
         size_t end = w->base + split_source_offset(w->splitter, s.len - 1) + 1;
         w->from = w->base + split_source_offset(w->splitter, 0);
+        bool cut = w->limit < run->len && !memchr(run->text + end, ';', w->limit - end);
+        if (cut && !statement_copies_in(s.text)) { /* that line was no end of rows: it stands within a statement */
+            w->whole = true;
+            drop_splitter(w, w->from);
+            continue;
+        }
+        if (statement_empty(s.text))
+            continue;
         *sql = arena_strndup(w->sx.arena, run->text + w->from, end - w->from);
         w->nth++;
         if (statement_copies_in(*sql)) {
             take_rows(w, end, &w->base);
-            split_end(w->splitter);
-            w->splitter = NULL;
+            drop_splitter(w, w->base);
         }
         return true;
     }
+}
+
+void script_walk_end(struct script_walk *w)
+{
+    split_end(w->splitter);
+    w->splitter = NULL;
+    arena_free(&w->own);
 }
 
 bool script_look(struct ctx *cx, const struct flyway *f, const struct flyway_script *s, struct script_run *out)
@@ -87,6 +136,7 @@ bool script_look(struct ctx *cx, const struct flyway *f, const struct flyway_scr
         out->copies = out->copies || statement_is_copy(sql);
         out->session = out->session || statement_changes_session(sql);
     }
+    script_walk_end(&w);
     arena_free(&scratch);
     return true;
 }
@@ -131,7 +181,7 @@ void script_blame(struct ctx *cx, struct flyway *f, const struct script_run *run
 {
     struct err e = cx->err;
     struct arena *a = cx->arena;
-    struct script_walk w = script_walk_start(a, run);
+    SCRIPT_WALK_AUTO w = script_walk_start(a, run);
     const char *where = arena_printf(a, " (%s)", pg_where(f->pg)), *said = e.message, *sql = "";
     int position = pg_error_position(f->pg), line = 1, column = 1;
     bool more = true;

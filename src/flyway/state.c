@@ -47,31 +47,52 @@ static bool newer(const struct flyway_version *a, const struct flyway_version *b
     return !b->text || flyway_version_compare(a, b) > 0;
 }
 
+/* Places of scripts in the order of the files: versions, then descriptions; of one version V, B, U. */
+static int place(const struct flyway_script *s, enum flyway_kind kind, const struct flyway_version *v,
+                 const char *description)
+{
+    static const int of_kind[] = {[FLYWAY_VERSIONED] = 0,
+                                  [FLYWAY_BASELINE] = 1,
+                                  [FLYWAY_UNDO] = 2,
+                                  [FLYWAY_REPEATABLE] = 3,
+                                  [FLYWAY_CALLBACK] = 4};
+    int c = (of_kind[s->kind] > 2 ? of_kind[s->kind] : 0) - (kind == FLYWAY_REPEATABLE ? 3 : 0);
+    if (c || kind == FLYWAY_REPEATABLE)
+        return c ? c : strcmp(s->description, description);
+    c = flyway_version_compare(&s->version, v);
+    return c ? c : of_kind[s->kind] - of_kind[kind];
+}
+
+static const struct flyway_script *find_script(const struct flyway_files *files, enum flyway_kind kind,
+                                               const struct flyway_version *v, const char *description)
+{
+    size_t lo = 0, hi = files->scripts.n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int c = place(&files->scripts.at[mid], kind, v, description);
+        if (!c)
+            return &files->scripts.at[mid];
+        if (c < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
 /* The script that a row is of; NULL: it is not among the files. */
 static const struct flyway_script *script_of(const struct flyway *f, const struct flyway_row *r)
 {
     enum flyway_kind kind = !r->version.text     ? FLYWAY_REPEATABLE
                             : is_baseline_row(r) ? FLYWAY_BASELINE
                                                  : FLYWAY_VERSIONED;
-    if (!is_type(r, "SQL") && !is_type(r, "SQL_BASELINE") && !is_type(r, "SQL_STATE_SCRIPT"))
-        return NULL;
-    for (size_t i = 0; i < f->files->scripts.n; i++) {
-        const struct flyway_script *s = &f->files->scripts.at[i];
-        if (s->kind == kind && (r->version.text ? flyway_version_compare(&s->version, &r->version) == 0
-                                                : text_equal(s->description, r->description)))
-            return s;
-    }
-    return NULL;
+    bool sql = is_type(r, "SQL") || is_type(r, "SQL_BASELINE") || is_type(r, "SQL_STATE_SCRIPT");
+    return sql ? find_script(f->files, kind, &r->version, r->description) : NULL;
 }
 
 const struct flyway_script *undo_script(const struct flyway *f, const struct flyway_version *v)
 {
-    for (size_t i = 0; i < f->files->scripts.n; i++) {
-        const struct flyway_script *s = &f->files->scripts.at[i];
-        if (s->kind == FLYWAY_UNDO && flyway_version_compare(&s->version, v) == 0)
-            return s;
-    }
-    return NULL;
+    return find_script(f->files, FLYWAY_UNDO, v, NULL);
 }
 
 /* ---- what later rows say of earlier ones ---- */
@@ -240,17 +261,26 @@ static bool add_rows(struct ctx *cx, struct context *k)
     return true;
 }
 
-/* Is a row there that makes it needless to run? */
-static bool has_run(const struct flyway *f, const struct flyway_script *s)
+/* Which scripts have a row, and which one that makes it needless to run them. */
+struct history_of {
+    bool any, done;
+};
+
+static struct history_of *look_back(struct ctx *cx, const struct flyway *f)
 {
+    const struct flyway_script *scripts = f->files->scripts.at;
+    struct history_of *list = arena_array(cx->arena, f->files->scripts.n, sizeof *list);
     for (size_t i = 0; i < f->info.items.n; i++) {
         const struct flyway_item *item = &f->info.items.at[i];
-        if (item->script != s || !item->row || item->row->deleted || item->row->undone)
+        const struct flyway_script *s = item->script;
+        if (!s || !item->row)
             continue;
-        if (s->kind != FLYWAY_REPEATABLE || (latest_run(f, item->row) && sum_matches(item)))
-            return true;
+        struct history_of *h = &list[s - scripts];
+        h->any = true;
+        h->done = h->done || (!item->row->deleted && !item->row->undone &&
+                              (s->kind != FLYWAY_REPEATABLE || (latest_run(f, item->row) && sum_matches(item))));
     }
-    return false;
+    return list;
 }
 
 static int by_place(const void *pa, const void *pb)
@@ -271,9 +301,10 @@ static bool add_scripts(struct ctx *cx, struct context *k)
 {
     struct flyway *f = k->f;
     VEC(const struct flyway_script *) fresh = {0};
+    const struct history_of *before = look_back(cx, f);
     for (size_t i = 0; i < f->files->scripts.n; i++) {
         const struct flyway_script *s = &f->files->scripts.at[i];
-        if (s->kind == FLYWAY_UNDO || s->kind == FLYWAY_CALLBACK || has_run(f, s))
+        if (s->kind == FLYWAY_UNDO || s->kind == FLYWAY_CALLBACK || before[i].done)
             continue;
         *VEC_PUSH(cx->arena, &fresh) = s;
         if (s->kind == FLYWAY_BASELINE && newer(&s->version, &k->pending_baseline))
@@ -281,7 +312,10 @@ static bool add_scripts(struct ctx *cx, struct context *k)
     }
     for (size_t i = 0; i < fresh.n; i++) {
         struct flyway_item *item = VEC_PUSH(cx->arena, &f->info.items);
-        *item = (struct flyway_item){.script = fresh.at[i], .state = state_of_script(k, fresh.at[i])};
+        *item = (struct flyway_item){.script = fresh.at[i],
+                                     .state = state_of_script(k, fresh.at[i]),
+                                     .again = fresh.at[i]->kind == FLYWAY_REPEATABLE &&
+                                              before[fresh.at[i] - f->files->scripts.at].any};
         if (!fill_checksum(cx, f, item))
             return false;
     }

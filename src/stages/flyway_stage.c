@@ -428,7 +428,9 @@ bool flyway_status_stage(struct run *run, const struct schema_config *c)
     const char *holder;
     size_t unknown = 0, skipped = 0;
 
-    if (!open_all(run, c, &o) || !flyway_lock_holder(run->cx, o.f, &holder))
+    struct str_list unfinished = {0};
+    if (!open_all(run, c, &o) || !flyway_lock_holder(run->cx, o.f, &holder) ||
+        !flyway_unfinished(run->cx, o.f, &unfinished))
         return false;
     const struct flyway_info *info = flyway_info(o.f);
     for (size_t i = 0; i < info->items.n; i++) {
@@ -440,6 +442,9 @@ bool flyway_status_stage(struct run *run, const struct schema_config *c)
     }
     for (size_t i = 0; i < o.files.bad_names.n; i++)
         result_finding(r, SEV_NOTE, "not-a-migration", "%s", o.files.bad_names.at[i]);
+    for (size_t i = 0; i < unfinished.n; i++)
+        result_finding(r, *holder ? SEV_NOTE : SEV_WARNING, "unfinished", "%s", unfinished.at[i])->hint =
+            *holder ? "a run is at work on it" : "the next deploy goes on behind them";
     if (*holder)
         result_finding(r, SEV_WARNING, "lock-held", "a deploy is under way: %s", holder);
     list_all(run, info);

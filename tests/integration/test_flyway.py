@@ -228,6 +228,13 @@ def test_copy_rows_comments_and_crlf(fly):
     assert fly.sql("SELECT a, b FROM t ORDER BY a") == [(1, "one;"), (2, None), (3, "x\r\ny")]
 
 
+def test_rows_of_several_copies(fly):
+    fly.put("V1__a.sql", "create table t (a text);\n" + "".join(
+        f"COPY t FROM stdin;\n{i};\n\\\\.\n\\.\n-- {i}\nselect '\n\\.\n';\n" for i in range(20)) + "COPY t FROM stdin;\nlast")
+    fly.ok()
+    assert fly.value("SELECT string_agg(a, ' ' ORDER BY ctid) FROM t") == " ".join(f"{i}; \\." for i in range(20)) + " last"
+
+
 def test_a_failed_migration_leaves_nothing(fly):
     fly.write(V1__a="create table a ()", V2__b="create table b ();\n\n  insert into nowhere\n  values (1);", V3__c="create table c ()")
     r = fly.run()
@@ -459,6 +466,8 @@ def test_a_run_killed_outside_of_a_transaction_is_gone_on_with(fly):
     blocker.rollback()
     blocker.close()
     assert fly.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass") == [(False,)]
+    r = fly.status()
+    assert "unfinished" in r.finding_codes() and "3 of its statements are done" in json.dumps(r.result["findings"])
     r = fly.ok(lock_wait="30s")
     assert "going on there" in r.err and "invalid index" in r.err
     assert fly.sql("SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass") == [(True,)]
