@@ -83,6 +83,7 @@ bool pg_bool(const struct pg_rows *rows, int row, int column);     /* 't' */
 /* A bigint of a result in binary form (pg_pool_add_words); 0 for NULL. */
 uint64_t pg_word(const struct pg_rows *rows, int row, int column);
 const char *pg_column_name(const struct pg_rows *rows, int column);
+int pg_column_typmod(const struct pg_rows *rows, int column);      /* of a varchar(n): n + 4; -1: none */
 int pg_column_index(const struct pg_rows *rows, const char *name); /* -1 */
 
 /* ---- statements ---- */
@@ -102,6 +103,22 @@ bool pg_query_int(struct ctx *cx, struct pg *pg, long long *out, const char *sql
 /* Several statements in one round trip (libpq pipeline mode), each with its own text, no parameters. Stops at the first failure;
  * *failed is then its index, else n. */
 bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n, size_t *failed);
+
+/* COPY … FROM STDIN with its rows, in the statement's format; sql must be that one statement. */
+bool pg_copy_in(struct ctx *cx, struct pg *pg, const char *sql, const char *data, size_t n);
+
+/* Asks the server to end this session, and with it its locks, soon after the client is gone (TCP keepalives,
+ * client_connection_check_interval). What a server does not know of that is left out; false only when the connection is lost or the run
+ * interrupted. */
+bool pg_watch_client(struct ctx *cx, struct pg *pg);
+
+/* Who holds an advisory lock, by its key in decimal: "session 123, psql from 10.0.0.7 since …"; "" when it is free. */
+bool pg_advisory_holder(struct ctx *cx, struct pg *pg, const char *key, const char **what);
+
+/* The same, told as it goes on: `done` is called with each index of `marks` (ascending) whose statement has been answered well. The
+ * server is asked to send those answers at once. */
+bool pg_pipeline_watched(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n, size_t *failed,
+                         const size_t *marks, size_t n_marks, void (*done)(void *user, size_t statement), void *user);
 
 /* Replication commands answer with several results in a row; this takes the next one (rows or end of command). *more is
  * false when the command is over. A result in COPY mode is read with pg_copy_next until its end, then pg_next_result goes on. */

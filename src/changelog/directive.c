@@ -46,10 +46,11 @@ const char *attribute(struct arena *a, const char *line, const char *name, enum 
 {
     size_t n = strlen(name);
     const char *found = NULL;
-    for (const char *p = line; (p = strcasestr(p, name)); p++) {
-        if (p[n] == ':' && (!at_word_start || p == line || !text_word_char(p[-1])) &&
-            value_length(p + n + 1, kind) >= 0)
-            found = p + n + 1;
+    for (const char *colon = line; (colon = strchr(colon, ':')); colon++) {
+        const char *p = colon - n;
+        if ((size_t)(colon - line) >= n && strncasecmp(p, name, n) == 0 &&
+            (!at_word_start || p == line || !text_word_char(p[-1])) && value_length(colon + 1, kind) >= 0)
+            found = colon + 1;
     }
     if (!found)
         return NULL;

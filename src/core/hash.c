@@ -1,17 +1,23 @@
 /* hash.c - digests; see hash.h. */
 #include "dbstep/hash.h"
 
+/* MD5 by its own functions: EVP would load providers and a configuration file first, which takes longer than a deploy's checksums. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/md5.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-struct hash;
+struct hash {
+    EVP_MD_CTX *evp; /* NULL: MD5 */
+    MD5_CTX md5;
+};
 
 static const EVP_MD *method(enum hash_kind kind)
 {
     switch (kind) {
-    case HASH_MD5: return EVP_md5();
+    case HASH_MD5: return NULL;
     case HASH_SHA224: return EVP_sha224();
     case HASH_SHA256: return EVP_sha256();
     case HASH_SHA384: return EVP_sha384();
@@ -22,24 +28,35 @@ static const EVP_MD *method(enum hash_kind kind)
 
 struct hash *hash_start(enum hash_kind kind)
 {
-    EVP_MD_CTX *h = EVP_MD_CTX_new();
-    if (!h || EVP_DigestInit_ex(h, method(kind), NULL) != 1)
+    struct hash *h = malloc(sizeof *h);
+    if (!h)
+        abort();
+    h->evp = NULL;
+    if (kind == HASH_MD5)
+        MD5_Init(&h->md5);
+    else if (!(h->evp = EVP_MD_CTX_new()) || EVP_DigestInit_ex(h->evp, method(kind), NULL) != 1)
         abort(); /* out of memory, or an OpenSSL without SHA-2: nothing could be proven */
-    return (struct hash *)h;
+    return h;
 }
 
 void hash_add(struct hash *h, const void *data, size_t n)
 {
-    EVP_DigestUpdate((EVP_MD_CTX *)h, data, n);
+    if (h->evp)
+        EVP_DigestUpdate(h->evp, data, n);
+    else
+        MD5_Update(&h->md5, data, n);
 }
 
 void hash_finish_hex(struct hash *h, char *hex)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char raw[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
+    unsigned n = MD5_DIGEST_LENGTH;
 
-    EVP_DigestFinal_ex((EVP_MD_CTX *)h, raw, &n);
+    if (h->evp)
+        EVP_DigestFinal_ex(h->evp, raw, &n);
+    else
+        MD5_Final(raw, &h->md5);
     for (unsigned i = 0; i < n; i++) {
         hex[2 * i] = digits[raw[i] >> 4];
         hex[2 * i + 1] = digits[raw[i] & 15];
@@ -50,7 +67,9 @@ void hash_finish_hex(struct hash *h, char *hex)
 
 void hash_discard(struct hash *h)
 {
-    EVP_MD_CTX_free((EVP_MD_CTX *)h);
+    if (h)
+        EVP_MD_CTX_free(h->evp);
+    free(h);
 }
 
 void hash_hex(enum hash_kind kind, const void *data, size_t n, char *hex)
@@ -65,35 +84,47 @@ const char *hash_library(void)
     return OpenSSL_version(OPENSSL_VERSION);
 }
 
-/* Slicing by eight: eight tables derived from the reflected polynomial 0x82F63B78 on first use. */
-static uint32_t table[8][256];
+/* Slicing by eight: eight tables derived from a reflected polynomial on first use. */
+struct crc_tables {
+    uint32_t polynomial, at[8][256];
+};
 
-static void make_table(void)
+static void make_tables(struct crc_tables *t)
 {
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t c = i;
         for (int bit = 0; bit < 8; bit++)
-            c = c & 1 ? (c >> 1) ^ 0x82F63B78u : c >> 1;
-        table[0][i] = c;
+            c = c & 1 ? (c >> 1) ^ t->polynomial : c >> 1;
+        t->at[0][i] = c;
     }
     for (uint32_t i = 0; i < 256; i++)
-        for (int t = 1; t < 8; t++)
-            table[t][i] = (table[t - 1][i] >> 8) ^ table[0][table[t - 1][i] & 255];
+        for (int n = 1; n < 8; n++)
+            t->at[n][i] = (t->at[n - 1][i] >> 8) ^ t->at[0][t->at[n - 1][i] & 255];
+}
+
+static uint32_t crc_add(struct crc_tables *t, uint32_t crc, const unsigned char *p, size_t n)
+{
+    if (!t->at[0][1])
+        make_tables(t);
+    crc = ~crc;
+    for (; n >= 8; n -= 8, p += 8) {
+        uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+        crc = t->at[7][low & 255] ^ t->at[6][low >> 8 & 255] ^ t->at[5][low >> 16 & 255] ^ t->at[4][low >> 24] ^
+              t->at[3][p[4]] ^ t->at[2][p[5]] ^ t->at[1][p[6]] ^ t->at[0][p[7]];
+    }
+    for (; n; n--, p++)
+        crc = (crc >> 8) ^ t->at[0][(crc ^ *p) & 255];
+    return ~crc;
 }
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t n)
 {
-    const unsigned char *p = data;
+    static struct crc_tables castagnoli = {.polynomial = 0x82F63B78u};
+    return crc_add(&castagnoli, crc, data, n);
+}
 
-    if (!table[0][1])
-        make_table();
-    crc = ~crc;
-    for (; n >= 8; n -= 8, p += 8) {
-        uint32_t low = crc ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
-        crc = table[7][low & 255] ^ table[6][low >> 8 & 255] ^ table[5][low >> 16 & 255] ^ table[4][low >> 24] ^
-              table[3][p[4]] ^ table[2][p[5]] ^ table[1][p[6]] ^ table[0][p[7]];
-    }
-    for (; n; n--, p++)
-        crc = (crc >> 8) ^ table[0][(crc ^ *p) & 255];
-    return ~crc;
+uint32_t crc32_ieee(uint32_t crc, const void *data, size_t n)
+{
+    static struct crc_tables ieee = {.polynomial = 0xEDB88320u};
+    return crc_add(&ieee, crc, data, n);
 }

@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attempt.h"
 #include "dbstep/log.h"
-#include "deploy_internal.h"
 #include "sql.h"
+
+#define STATEMENTS_MAX (1u << 20) /* bytes; the script has them all */
 
 bool deploy_open(struct ctx *cx, const struct pg_target *target, const struct deploy_options *options,
                  const struct changelog *log, struct deploy **out)
@@ -13,6 +15,7 @@ bool deploy_open(struct ctx *cx, const struct pg_target *target, const struct de
     struct pg_options o = {.role = "database"};
 
     *d = (struct deploy){.cx = cx, .target = target, .options = *options, .log = log};
+    d->kept = ARENA_NEW(cx->arena, struct kept_rows *);
     d->deployment_id = arena_printf(cx->arena, "%010lld", clock_wall_ms() % 10000000000LL);
     *out = d;
     if (!pg_open(cx, target, &o, &d->pg) || !history_open(cx, d))
@@ -28,6 +31,7 @@ void deploy_close(struct deploy *d)
     lock_release(d);
     pg_close(d->pg);
     d->pg = NULL;
+    history_forget(d);
 }
 
 static bool bring_sums_up_to_date(struct ctx *cx, struct deploy *d, struct deploy_report *report)
@@ -57,6 +61,22 @@ static bool put_tag(struct ctx *cx, struct deploy *d, struct deploy_report *repo
     const char *sql = deploy_sql(cx, d, sql_deploy_history_tag);
     str_addf(&report->sql, "%s;\n", text_replace(cx->arena, sql, "$1", pg_literal(cx, d->pg, tag)));
     return pg_query(cx, d->pg, NULL, sql, 1, params);
+}
+
+/* A tag needs a row to be put on. Liquibase makes one of an empty changeset of its own, named after the time. */
+static bool put_empty_row(struct ctx *cx, struct deploy *d, struct deploy_report *report)
+{
+    struct changeset empty = {.id = arena_printf(cx->arena, "%lld", clock_wall_ms()),
+                              .author = HISTORY_OWN_AUTHOR,
+                              .path = HISTORY_OWN_PATH,
+                              .filename = HISTORY_OWN_PATH,
+                              .comments = ""};
+    struct plan_item item = {.set = &empty};
+
+    changeset_checksum(cx->arena, &empty, CHECKSUM_V9, item.sum);
+    const char *sql = history_row_sql(cx, d, &item, "EXECUTED", d->max_order + 1);
+    str_addf(&report->sql, "%s;\n", sql);
+    return pg_exec(cx, d->pg, sql);
 }
 
 /* Changesets that ran before must still stand in the history: without its row a changeset runs again in the next deploy. */
@@ -116,7 +136,7 @@ static bool verify(struct ctx *cx, struct deploy *d, struct deploy_report *repor
             return false;
         }
         next = (at + 1) % rows.n;
-        if (step->outcome != STEP_MARK_RAN && step->set->run_in_transaction)
+        if (step->outcome != STEP_MARK_RAN && !step->outside)
             *VEC_PUSH(a, &report->xids) = arena_strdup(a, pg_text(&rows, at, 5));
     }
     if (!verify_earlier(cx, d))
@@ -149,35 +169,28 @@ static size_t count_left(const struct deploy *d, const struct deploy_report *rep
 
 static bool run_all(struct ctx *cx, struct deploy *d, struct deploy_report *report)
 {
-    long long count = 0;
-    for (size_t i = 0; i < d->plan.items.n; i++) {
-        const struct plan_item *item = &d->plan.items.at[i];
-        if (item->action != PLAN_RUN && item->action != PLAN_RERUN)
-            continue;
-        if (d->options.count >= 0 && count++ >= d->options.count)
-            break;
-        if (!ctx_alive(cx, "running changesets") || !changeset_run(cx, d, item, report))
+    for (size_t i = 0, taken; i < d->plan.chosen.n; i += taken) {
+        if (!ctx_alive(cx, "running changesets") || !run_together(cx, d, i, &taken, report))
             return false;
-        log_progress("changesets", report->steps.n, d->plan.to_run, "changesets");
+        if (!taken && !changeset_run(cx, d, d->plan.chosen.at[i], report))
+            return false;
+        taken += !taken;
+        log_progress("changesets", report->steps.n, d->plan.chosen.n, "changesets");
     }
     log_progress_done();
     return true;
 }
 
-static bool under_lock(struct ctx *cx, struct deploy *d, struct deploy_report *report)
+static bool update(struct ctx *cx, struct deploy *d, struct deploy_report *report)
 {
     struct arena *a = cx->arena;
 
-    /* Somebody may have made the tables, or run, while this run waited. */
-    if (!history_prepare(cx, d) || !history_read(cx, d))
-        return false;
-    plan_make(cx, d);
     report->left = d->plan.to_run;
-    if (!deploy_check(cx, d))
+    if (!deploy_check(cx, d) || (d->plan.chosen.n && !deploy_check_changelog(cx, d)))
         return false;
     const struct ran *last = deploy_last(d);
     report->pre_start_tag = last ? last->tag : "";
-    if (d->options.tag_before && d->plan.to_run && last && !*last->tag) {
+    if (d->options.tag_before && d->plan.chosen.n && last && !*last->tag) {
         const char *tag = arena_printf(a, "dbstep-%s", d->deployment_id);
         if (!put_tag(cx, d, report, tag))
             return false;
@@ -206,31 +219,87 @@ static void settle(struct ctx *cx, const struct deploy_report *report)
         code == E_CHANGELOG)
         cx->err.code = E_PARTIAL;
     size_t n = strlen(cx->err.detail);
+    bool back = report->steps.n && report->steps.at[0].outcome == STEP_ROLLED_BACK;
     snprintf(cx->err.detail + n, sizeof cx->err.detail - n,
-             "%s%s of this run %s applied and recorded before; the next run goes on behind %s", n ? "\n" : "",
+             "%s%s of this run %s %s before; the next run goes on behind %s", n ? "\n" : "",
              text_plural(cx->arena, (long long)report->applied, "changeset"), report->applied == 1 ? "was" : "were",
-             report->applied == 1 ? "it" : "them");
+             back ? "rolled back" : "applied and recorded", report->applied == 1 ? "it" : "them");
 }
 
-bool deploy_run(struct ctx *cx, struct deploy *d, struct deploy_report *report)
+void begin_report(struct ctx *cx, struct deploy *d, struct deploy_report *report)
 {
     const struct ran *last = deploy_last(d);
-    *report = (struct deploy_report){
-        .deployment_id = "", .pre_start_tag = last ? last->tag : "", .left = d->plan.to_run, .sql = str_new(cx->arena)};
-    if (!deploy_needed(d)) {
-        report->verified = true;
-        return lock_tidy(cx, d);
-    }
+    *report = (struct deploy_report){.deployment_id = "",
+                                     .pre_start_tag = last ? last->tag : "",
+                                     .left = d->plan.to_run,
+                                     .sql = str_new(cx->arena),
+                                     .statements = {.most = STATEMENTS_MAX}};
+}
+
+bool under_lock(struct ctx *cx, struct deploy *d, struct deploy_report *report, under_lock_fn body, const void *user)
+{
+    begin_report(cx, d, report);
     if (!lock_take(cx, d))
         return false;
     report->locked = true;
-    bool ok = under_lock(cx, d, report);
-    if (!ok && !report->verified)
-        tell_transactions(d, report);
+    /* Somebody may have made the tables, or run, while this run waited. */
+    bool ok = history_prepare(cx, d) && history_read(cx, d);
+    if (ok) {
+        plan_make(cx, d);
+        ok = body(cx, d, report, user);
+    }
     lock_release(d);
-    report->left = count_left(d, report);
     report->deployment_id = report->applied ? d->deployment_id : "";
     if (!ok)
         settle(cx, report);
     return ok;
+}
+
+static bool run(struct ctx *cx, struct deploy *d, struct deploy_report *report, const void *user)
+{
+    (void)user;
+    bool ok = update(cx, d, report);
+    if (!ok && !report->verified)
+        tell_transactions(d, report);
+    report->left = count_left(d, report);
+    return ok;
+}
+
+bool deploy_run(struct ctx *cx, struct deploy *d, struct deploy_report *report)
+{
+    if (deploy_needed(d))
+        return under_lock(cx, d, report, run, NULL);
+    begin_report(cx, d, report);
+    report->verified = true;
+    return lock_tidy(cx, d);
+}
+
+static bool tag_alone(struct ctx *cx, struct deploy *d, struct deploy_report *report, const void *user)
+{
+    if (!d->rows.n && !put_empty_row(cx, d, report))
+        return false;
+    return put_tag(cx, d, report, user);
+}
+
+bool deploy_put_tag(struct ctx *cx, struct deploy *d, const char *tag, struct deploy_report *report)
+{
+    return under_lock(cx, d, report, tag_alone, tag);
+}
+
+static bool clear_sums(struct ctx *cx, struct deploy *d, struct deploy_report *report, const void *user)
+{
+    size_t *cleared = *(size_t *const *)user;
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    const char *sql = deploy_sql(cx, d, sql_deploy_history_clear_sums);
+    str_addf(&report->sql, "%s;\n", sql);
+    if (!pg_query(cx, d->pg, &rows, sql, 0, NULL))
+        return false;
+    *cleared = (size_t)rows.affected;
+    return true;
+}
+
+bool deploy_clear_sums(struct ctx *cx, struct deploy *d, size_t *cleared, struct deploy_report *report)
+{
+    *cleared = 0;
+    return under_lock(cx, d, report, clear_sums, &cleared);
 }

@@ -3,6 +3,12 @@
 #define DBSTEP_DEPLOY_INTERNAL_H
 
 #include "dbstep/deploy.h"
+#include "dbstep/statement_kind.h"
+
+struct kept_rows {
+    struct pg_rows rows;
+    struct kept_rows *next;
+};
 
 struct deploy {
     struct ctx *cx; /* of deploy_open, for deploy_close */
@@ -14,11 +20,11 @@ struct deploy {
     /* from the server */
     const char *default_schema, *history_schema, *search_path, *client;
     bool history_exists, lock_exists, schema_exists, progress_exists;
-    const char *columns;                   /* "id:259 author:259 …", "" without a table */
     const char *history, *lock, *progress; /* qualified and quoted */
     const char *lock_pkey;
     const char *history_table; /* its bare name */
     VEC(struct ran) rows;
+    struct kept_rows **kept; /* the results that the rows' texts lie in; shared by copies of this struct */
     long long max_order;
     const char *row_locked_by; /* LOCKEDBY as read with the history; "" when free or not known */
 
@@ -30,20 +36,87 @@ struct deploy {
     bool advisory;
 
     const char *deployment_id;
+    const char *guard_of; /* locked_by of the guard that the session has prepared; NULL: none */
+    bool alone;           /* the next changeset failed among others: it runs by itself */
     bool session_changed; /* a changeset of this run said SET, CREATE TEMP …: a new session would not be the same */
 };
+
+/* ---- statements: walk.c ---- */
+
+/* What is sent to the server: the changes of a changeset, or what undoes it. */
+struct work {
+    const struct changeset *set;       /* whose quoting and modifySql hold */
+    const struct change_list *changes; /* NULL: none */
+    bool back;                         /* a rollback: only the visitors that are meant for it */
+    bool inverse;                      /* the inverse of each change, the last change first */
+};
+
+/* Goes over the statements of a work, one at a time. */
+struct walk {
+    struct ctx *cx;
+    struct deploy *d;
+    const struct work *work;
+    struct ctx sx;           /* what is made on the way */
+    const struct change *at; /* the change that the statement belongs to */
+    size_t change, nth;      /* how many changes were begun; the statement's number, from 1 */
+    bool generated;          /* the statement was made by the change, not cut from its text */
+    bool asked;              /* … and depends on the database */
+    bool altered;            /* by modifySql */
+    struct splitter *splitter;
+    struct str_list list; /* of a change that generates */
+    size_t next;
+    /* Called before a change asks the database: what was not sent yet must be. May be NULL. */
+    bool (*before_asking)(void *user);
+    void *user;
+    bool skip_asking; /* wanted: only the statements that do not depend on the database */
+    bool joined;      /* wanted: the statements of a change that asks come as one text, "" for none */
+};
+
+/* Statements live in `scratch`. */
+struct walk work_walk(struct ctx *cx, struct deploy *d, const struct work *work, struct arena *scratch);
+bool walk_next(struct walk *w, struct statement *out, bool *more);
+void walk_end(struct walk *w);
+#define WALK_AUTO __attribute__((cleanup(walk_end))) struct walk
+/* The i-th change in the order in which the work goes over them. */
+const struct change *work_change(const struct work *work, size_t i);
+/* One more statement, unless the list is full; NULL: nobody wants it. */
+void sent_add(struct arena *a, struct sent *sent, const struct statement *s);
+struct change_env change_env_of(const struct deploy *d, const struct changeset *cs);
+/* "changelog.xml" of a change, for messages. */
+const char *change_file(const struct changeset *cs, const struct change *c);
 
 /* history.c */
 bool history_open(struct ctx *cx, struct deploy *d);
 bool history_read(struct ctx *cx, struct deploy *d);
+void history_forget(struct deploy *d);
 bool history_prepare(struct ctx *cx, struct deploy *d); /* create or upgrade; under the lock */
 const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item, const char *exectype,
                             long long order);
+/* A row that `tag` puts into an empty history: no changeset of anybody's. */
+#define HISTORY_OWN_AUTHOR "liquibase"
+#define HISTORY_OWN_PATH "liquibase-internal"
+bool history_own_row(const struct ran *ran);
+/* As the server folds an unquoted name, unless it mixes cases: that Liquibase quotes. */
+const char *name_folded(struct arena *a, const char *name);
+const char *history_delete_sql(struct ctx *cx, struct deploy *d, const struct ran *ran);
 const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item);
 /* A statement of ours with {history}, {lock}, {progress} … filled in. */
 const char *deploy_sql(struct ctx *cx, const struct deploy *d, const char *sql);
 
+/* deploy.c */
+void begin_report(struct ctx *cx, struct deploy *d, struct deploy_report *report);
+typedef bool (*under_lock_fn)(struct ctx *cx, struct deploy *d, struct deploy_report *report, const void *user);
+/* Takes the changelog lock, reads the history anew, runs the body, releases. */
+bool under_lock(struct ctx *cx, struct deploy *d, struct deploy_report *report, under_lock_fn body, const void *user);
+
+/* lookup.c */
+/* For each row: did it run after that time? By the server's clock and zone; E_INPUT when it is no time. */
+bool rows_after(struct ctx *cx, struct deploy *d, const char *when, bool *after);
+
 /* plan.c */
+const char *filtered_by(const struct deploy *d, const struct changeset *cs); /* NULL: it is meant */
+int identity_compare(const char *id1, const char *author1, const char *path1, const char *id2, const char *author2,
+                     const char *path2);
 void plan_make(struct ctx *cx, struct deploy *d);
 
 /* lock.c */
@@ -55,6 +128,9 @@ void lock_release(struct deploy *d);
 bool lock_tidy(struct ctx *cx, struct deploy *d);
 /* The statement that fails, dividing by zero, when the row is no longer ours; it keeps the row as it is for its transaction. */
 const char *lock_guard(struct ctx *cx, struct deploy *d);
+/* The same, made once for the session and run by LOCK_GUARD_PREPARED; it also puts back the settings that every changeset begins with. */
+const char *lock_prepare_guard(struct ctx *cx, struct deploy *d);
+#define LOCK_GUARD_PREPARED "EXECUTE dbstep_lock_guard"
 /* After statements that may have freed session locks: takes ours again. E_LOCKED when somebody was faster. */
 bool lock_keep(struct ctx *cx, struct deploy *d);
 /* After a lost connection: a new one that holds the locks of the old one, which by then is gone. */
@@ -63,38 +139,33 @@ bool lock_recover(struct ctx *cx, struct deploy *d);
 /* precondition.c */
 enum pre_result { PRE_HOLDS, PRE_FAILS, PRE_ERROR };
 /* Interruption and lost connections fail; everything else is an answer, with the reason in *why. */
-bool preconditions_check(struct ctx *cx, struct deploy *d, const struct preconditions *pre, enum pre_result *result,
-                         const char **why);
+bool preconditions_check(struct ctx *cx, struct deploy *d, const struct preconditions *pre, const struct changeset *of,
+                         enum pre_result *result, const char **why); /* of: NULL for a changelog's */
 
 /* run.c */
+bool changeset_undo(struct ctx *cx, struct deploy *d, const struct rollback_item *item, struct deploy_report *report);
 bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *item, struct deploy_report *report);
 const char *session_path(struct ctx *cx, struct deploy *d); /* search_path of a changeset */
+/* Time-outs and search_path, as the items of a SELECT. */
+const char *session_settings(struct ctx *cx, struct deploy *d, bool concurrently);
 const char *session_sql(struct ctx *cx, struct deploy *d,
                         bool concurrently); /* time-outs and search_path, as one statement */
 
-/* statement_kind.c */
-/* "CREATE INDEX CONCURRENTLY …" and its like, which wait without anybody queueing behind them. */
-bool statement_is_concurrent(const char *sql);
-struct index_statement {
-    bool create;
-    const char *name, *table; /* as written; NULL: not named, or not there */
-};
-/* Is it CREATE or DROP INDEX CONCURRENTLY? Names only with an arena. */
-bool statement_index(struct arena *a, const char *sql, struct index_statement *out);
-/* BEGIN, COMMIT and so on: the changeset manages transactions itself. */
-bool statement_controls_transaction(const char *sql);
-bool statement_commits(const char *sql);    /* COMMIT, END, PREPARE TRANSACTION */
-bool statement_is_copy(const char *sql);    /* COPY */
-bool statement_may_commit(const char *sql); /* CALL, DO */
-bool statement_changes_session(const char *sql);
-/* What must follow a statement in a script: ";", "" when it has one, a new line before it behind a comment. */
-const char *statement_end(const char *text, size_t len);
+/* rollback.c */
+struct work rollback_work(const struct rollback_item *item);
 
 /* fault.c */
+struct fault {
+    const struct changeset *set;
+    const struct change *change; /* NULL: not known */
+    const char *what;            /* "changeset X" */
+    const char *statement;
+    size_t nth, of; /* of: 0 when not known */
+    bool in_source; /* the change is SQL text, and the statement begins at, or fails at: */
+    size_t offset;  /* this byte of it */
+    bool shown;     /* the server said where in the statement it fails */
+};
 /* Replaces the recorded error of the server by one that says which changeset, which statement, which line. */
-void statement_fault(struct ctx *cx, struct deploy *d, const struct changeset *cs, const struct change *c,
-                     const char *statement, size_t nth, size_t of, size_t source_offset_of_fault, bool has_offset);
-/* Byte offset in the text of PostgreSQL's 1-based character position. */
-size_t position_to_offset(const char *text, int position);
+void statement_fault(struct ctx *cx, struct deploy *d, const struct fault *f);
 
 #endif

@@ -4,37 +4,6 @@
 
 #include "deploy_internal.h"
 
-size_t position_to_offset(const char *text, int position)
-{
-    size_t i = 0;
-    for (int left = position - 1; left > 0 && text[i]; left--) {
-        i++;
-        while (((unsigned char)text[i] & 0xC0) == 0x80)
-            i++;
-    }
-    return i;
-}
-
-/* The line around a byte, cut to what fits a message, and a caret below the byte. */
-static const char *show_line(struct arena *a, const char *text, size_t offset)
-{
-    size_t from = offset, to = offset;
-    while (from && text[from - 1] != '\n' && offset - from < 80)
-        from--;
-    while (from < offset && ((unsigned char)text[from] & 0xC0) == 0x80)
-        from++;
-    while (text[to] && text[to] != '\n' && to - offset < 80)
-        to++;
-    to = from + text_utf8_prefix(text + from, to - from, to - from);
-    struct str out = str_new(a);
-    str_addf(&out, "    %.*s\n    ", (int)(to - from), text + from);
-    for (size_t i = from; i < offset; i++)
-        if (((unsigned char)text[i] & 0xC0) != 0x80)
-            str_addc(&out, text[i] == '\t' ? '\t' : ' ');
-    str_addc(&out, '^');
-    return out.s;
-}
-
 /* What the server's words do not say, but whoever wrote the changelog needs. */
 static const char *advice(const char *sqlstate, const char *said, const struct changeset *cs, const struct change *c,
                           const char *fault)
@@ -59,34 +28,38 @@ static const char *advice(const char *sqlstate, const char *said, const struct c
     return NULL;
 }
 
-void statement_fault(struct ctx *cx, struct deploy *d, const struct changeset *cs, const struct change *c,
-                     const char *statement, size_t nth, size_t of, size_t source_offset_of_fault, bool has_offset)
+void statement_fault(struct ctx *cx, struct deploy *d, const struct fault *f)
 {
     struct err e = cx->err;
     struct arena *a = cx->arena;
+    const struct change *c = f->change;
     const char *where = arena_printf(a, " (%s)", pg_where(d->pg)), *said = e.message;
-    int line = cs->line, column = 1;
+    const char *file = change_file(f->set, c);
+    int line = c && c->line ? c->line : f->set->line, column = c && c->line ? c->column : 1;
     struct str detail = str_new(a);
+    bool in_source = c && f->in_source, shown = in_source && f->shown;
 
     if (text_ends(said, where)) /* the changeset says where; the database is named once */
         said = arena_strndup(a, said, strlen(said) - strlen(where));
-    if (c && c->map.places.n)
-        source_locate(&c->map, c->sql, source_offset_of_fault, &line, &column);
-    str_addf(&detail, "statement %zu of %zu, %s:%d:%d", nth, of, cs->file, line, column);
-    if (c && has_offset)
-        str_addf(&detail, "\n%s", show_line(a, c->sql, source_offset_of_fault));
-    else if (statement)
-        str_addf(&detail, "\n    %.*s", (int)text_utf8_prefix(statement, strlen(statement), 200), statement);
+    if (in_source && c->map.places.n)
+        source_locate(&c->map, c->sql, f->offset, &line, &column);
+    for (size_t i = 0; in_source && !c->map.places.n && i < f->offset; i++)
+        line += c->sql[i] == '\n'; /* no map: the text stands as one piece where the change starts */
+    str_addf(&detail, "statement %zu%s, %s:%d:%d", f->nth, f->of ? arena_printf(a, " of %zu", f->of) : "", file, line,
+             column);
+    if (shown)
+        str_addf(&detail, "\n%s", statement_line(a, c->sql, f->offset));
+    else if (f->statement)
+        str_addf(&detail, "\n    %.*s", (int)text_utf8_prefix(f->statement, strlen(f->statement), 200), f->statement);
     if (*e.detail)
         str_addf(&detail, "\n%s", e.detail);
 
     err_clear(cx);
-    fail(cx, e.code, "changeset %s failed: %s%s", changeset_name(a, cs), said, where);
+    fail(cx, e.code, "%s failed: %s%s", f->what, said, where);
     memcpy(cx->err.sqlstate, e.sqlstate, sizeof e.sqlstate);
     err_detail(cx, "%s", detail.s);
-    const char *do_this =
-        advice(e.sqlstate, e.message, cs, c, c && has_offset ? c->sql + source_offset_of_fault : NULL);
+    const char *do_this = advice(e.sqlstate, e.message, f->set, c, shown ? c->sql + f->offset : NULL);
     if (do_this || *e.hint)
         err_hint(cx, "%s", do_this ? do_this : e.hint);
-    err_place(cx, cs->file, line, column);
+    err_place(cx, file, line, column);
 }

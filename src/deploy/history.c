@@ -8,7 +8,7 @@
 #include "sql.h"
 
 /* Unquoted names are folded by the server; Liquibase quotes only what mixes cases. */
-static const char *folded(struct arena *a, const char *name)
+const char *name_folded(struct arena *a, const char *name)
 {
     bool lower = false, upper = false;
     for (const char *p = name; *p; p++) {
@@ -39,8 +39,9 @@ bool history_open(struct ctx *cx, struct deploy *d)
     PG_ROWS_AUTO rows = {.handle = NULL};
     struct arena *a = cx->arena;
     const char *table =
-        folded(a, text_empty(d->options.history_table) ? "databasechangelog" : d->options.history_table);
-    const char *lock = folded(a, text_empty(d->options.lock_table) ? "databasechangeloglock" : d->options.lock_table);
+        name_folded(a, text_empty(d->options.history_table) ? "databasechangelog" : d->options.history_table);
+    const char *lock =
+        name_folded(a, text_empty(d->options.lock_table) ? "databasechangeloglock" : d->options.lock_table);
     const char *progress = arena_printf(a, "%s_progress", table);
     const char *params[] = {text_empty(d->options.history_schema) ? NULL : d->options.history_schema,
                             text_empty(d->options.default_schema) ? NULL : d->options.default_schema, table, lock,
@@ -48,7 +49,7 @@ bool history_open(struct ctx *cx, struct deploy *d)
 
     if (!pg_query(cx, d->pg, &rows, sql_deploy_probe, 5, params))
         return false;
-    if (pg_null(&rows, 0, 0) || pg_null(&rows, 0, 1)) {
+    if (pg_null(&rows, 0, 0)) {
         fail(cx, E_INPUT, "no schema of the search_path exists in %s", pg_where(d->pg));
         err_hint(cx, "create the schema, or set default_schema_name");
         return false;
@@ -58,10 +59,9 @@ bool history_open(struct ctx *cx, struct deploy *d)
     d->search_path = arena_strdup(a, pg_text(&rows, 0, 2));
     d->history_exists = pg_bool(&rows, 0, 3);
     d->lock_exists = pg_bool(&rows, 0, 4);
-    d->columns = arena_strdup(a, pg_text(&rows, 0, 5));
-    d->client = arena_strdup(a, pg_text(&rows, 0, 6));
-    d->schema_exists = pg_bool(&rows, 0, 7);
-    d->progress_exists = pg_bool(&rows, 0, 8);
+    d->progress_exists = pg_bool(&rows, 0, 5);
+    d->schema_exists = pg_bool(&rows, 0, 6);
+    d->client = arena_strdup(a, pg_text(&rows, 0, 7));
     d->history_table = table;
     d->history = pg_qualified(cx, d->pg, d->history_schema, table);
     d->lock = pg_qualified(cx, d->pg, d->history_schema, lock);
@@ -77,16 +77,88 @@ bool history_open(struct ctx *cx, struct deploy *d)
     return history_read(cx, d);
 }
 
-static const char *cell(struct arena *a, const struct pg_rows *rows, int row, const char *column)
+/* ---- reading ---- */
+
+enum column {
+    COL_ID,
+    COL_AUTHOR,
+    COL_PATH,
+    COL_MD5SUM,
+    COL_EXECTYPE,
+    COL_TAG,
+    COL_EXECUTED,
+    COL_DEPLOYMENT,
+    COL_DESCRIPTION,
+    COL_COMMENTS,
+    COL_CONTEXTS,
+    COL_LABELS,
+    COL_LIQUIBASE,
+    COL_ORDER,
+    COL_LOCKED_BY,
+    COLUMNS
+};
+
+/* The texts of the rows stay where libpq put them, so the result is kept as long as the deploy. */
+static struct pg_rows *keep(struct arena *a, struct deploy *d, struct pg_rows *rows)
 {
-    int c = pg_column_index(rows, column);
-    return c < 0 ? "" : arena_strdup(a, pg_text(rows, row, c));
+    struct kept_rows *kept = ARENA_NEW(a, struct kept_rows);
+    *kept = (struct kept_rows){.rows = *rows, .next = *d->kept};
+    *d->kept = kept;
+    rows->handle = NULL;
+    return &kept->rows;
+}
+
+void history_forget(struct deploy *d)
+{
+    for (struct kept_rows *k = d->kept ? *d->kept : NULL; k; k = k->next)
+        pg_rows_free(&k->rows);
+    if (d->kept)
+        *d->kept = NULL;
+}
+
+static void take_rows(struct arena *a, struct deploy *d, const struct pg_rows *rows)
+{
+    static const char *const names[COLUMNS] = {
+        "id",          "author",   "filename", "md5sum", "exectype",  "tag",           "dateexecuted", "deployment_id",
+        "description", "comments", "contexts", "labels", "liquibase", "orderexecuted", "row_locked_by"};
+    int at[COLUMNS];
+    const char *path = NULL, *same_path = NULL;
+
+    for (int c = 0; c < COLUMNS; c++)
+        at[c] = pg_column_index(rows, names[c]);
+#define CELL(c) (at[c] < 0 ? "" : pg_text(rows, i, at[c]))
+    for (int i = 0; i < rows->n; i++) {
+        struct ran r = {.id = CELL(COL_ID),
+                        .author = CELL(COL_AUTHOR),
+                        .path = CELL(COL_PATH),
+                        .md5sum = CELL(COL_MD5SUM),
+                        .exectype = CELL(COL_EXECTYPE),
+                        .tag = CELL(COL_TAG),
+                        .executed = CELL(COL_EXECUTED),
+                        .deployment_id = CELL(COL_DEPLOYMENT),
+                        .description = CELL(COL_DESCRIPTION),
+                        .comments = CELL(COL_COMMENTS),
+                        .contexts = CELL(COL_CONTEXTS),
+                        .labels = CELL(COL_LABELS),
+                        .liquibase = CELL(COL_LIQUIBASE),
+                        .order = at[COL_ORDER] < 0 ? -1 : pg_int(rows, i, at[COL_ORDER])};
+        if (!path || !text_equal(path, r.path)) {
+            path = r.path;
+            same_path = changelog_path_normalise(a, path);
+        }
+        r.same_path = same_path;
+        if (r.order > d->max_order)
+            d->max_order = r.order;
+        *VEC_PUSH(a, &d->rows) = r;
+        if (!i)
+            d->row_locked_by = CELL(COL_LOCKED_BY);
+    }
+#undef CELL
 }
 
 bool history_read(struct ctx *cx, struct deploy *d)
 {
     PG_ROWS_AUTO rows = {.handle = NULL};
-    struct arena *a = cx->arena;
 
     d->rows.n = 0;
     d->max_order = 0;
@@ -105,40 +177,20 @@ bool history_read(struct ctx *cx, struct deploy *d)
         if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), 0, NULL))
             return false;
     }
-    if (rows.n)
-        d->row_locked_by = cell(a, &rows, 0, "row_locked_by");
-    for (int i = 0; i < rows.n; i++) {
-        struct ran r = {.id = cell(a, &rows, i, "id"),
-                        .author = cell(a, &rows, i, "author"),
-                        .path = cell(a, &rows, i, "filename"),
-                        .md5sum = cell(a, &rows, i, "md5sum"),
-                        .exectype = cell(a, &rows, i, "exectype"),
-                        .tag = cell(a, &rows, i, "tag"),
-                        .executed = cell(a, &rows, i, "dateexecuted"),
-                        .deployment_id = cell(a, &rows, i, "deployment_id")};
-        int order = pg_column_index(&rows, "orderexecuted");
-        r.order = order < 0 ? -1 : pg_int(&rows, i, order);
-        r.same_path = changelog_path_normalise(a, r.path);
-        if (r.order > d->max_order)
-            d->max_order = r.order;
-        *VEC_PUSH(a, &d->rows) = r;
-    }
+    take_rows(cx->arena, d, keep(cx->arena, d, &rows));
     return true;
 }
 
+/* ---- the layout ---- */
+
 /* The width of a varchar column, 0 when there is no such column. */
-static int width(const struct deploy *d, const char *column)
+static int width(const struct pg_rows *layout, const char *column)
 {
-    size_t n = strlen(column);
-    for (const char *p = d->columns; *p;) {
-        if (strncmp(p, column, n) == 0 && p[n] == ':') {
-            int typmod = (int)strtol(p + n + 1, NULL, 10);
-            return typmod < 0 ? 1 << 20 : typmod - 4;
-        }
-        p += strcspn(p, " ");
-        p += *p == ' ';
-    }
-    return 0;
+    int c = pg_column_index(layout, column);
+    if (c < 0)
+        return 0;
+    int typmod = pg_column_typmod(layout, c);
+    return typmod < 0 ? 1 << 20 : typmod - 4;
 }
 
 /* What versions before added to the table, and widened. */
@@ -155,9 +207,13 @@ static bool upgrade(struct ctx *cx, struct deploy *d)
         {"deployment_id", "VARCHAR(10)", NULL, 0}, {"md5sum", "VARCHAR(35)", NULL, 35},
     };
     struct str sql = str_new(cx->arena);
+    PG_ROWS_AUTO now = {.handle = NULL};
+
+    if (!pg_query(cx, d->pg, &now, deploy_sql(cx, d, sql_deploy_history_layout), 0, NULL))
+        return false;
     for (size_t i = 0; i < COUNT(layout); i++) {
         const char *column = layout[i].column;
-        int has = width(d, column);
+        int has = width(&now, column);
         if (!has) {
             str_addf(&sql, "ALTER TABLE %s ADD %s %s;\n", d->history, column, layout[i].type);
             if (layout[i].fill)
@@ -197,23 +253,26 @@ const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_
 {
     const struct changeset *cs = item->set;
     struct arena *a = cx->arena;
-    const char *comments = arena_strndup(a, cs->comments, text_utf8_prefix(cs->comments, strlen(cs->comments), 250));
     const char *version = d->options.liquibase_version ? d->options.liquibase_version : DEPLOY_LIQUIBASE_VERSION;
     const struct ran *ran = item->ran;
+    const char *tag = deploy_set_tag(cs), *quoted_tag = tag ? literal(cx, d, tag, false) : "";
     const char *const pairs[] = {
         "history",     d->history,
         "id",          literal(cx, d, ran ? ran->id : cs->id, false),
         "author",      literal(cx, d, ran ? ran->author : cs->author, false),
-        "filename",    literal(cx, d, ran ? ran->path : cs->path, false),
+        "filename",    literal(cx, d, ran ? ran->path : cs->filename, false),
         "order",       arena_printf(a, "%lld", order),
         "md5sum",      literal(cx, d, item->sum, true),
         "description", literal(cx, d, changeset_description(a, cs), false),
-        "comments",    literal(cx, d, comments, false),
+        "comments",    literal(cx, d, changeset_column(a, cs->comments), false),
         "exectype",    literal(cx, d, exectype, false),
         "contexts",    literal(cx, d, changeset_contexts(a, cs), true),
         "labels",      literal(cx, d, changeset_labels(a, cs), true),
         "liquibase",   literal(cx, d, arena_strndup(a, version, text_utf8_prefix(version, strlen(version), 20)), false),
         "deployment",  literal(cx, d, d->deployment_id, false),
+        "tag_column",  tag ? ", TAG" : "",
+        "tag_value",   tag ? arena_printf(a, ", %s", quoted_tag) : "",
+        "tag_set",     tag ? arena_printf(a, ", TAG = %s", quoted_tag) : "",
         NULL,
     };
     return trimmed(pg_fill(cx, ran ? sql_deploy_history_update : sql_deploy_history_insert, pairs));
@@ -228,4 +287,19 @@ const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct pla
                                  "md5sum",   literal(cx, d, item->sum, false),
                                  NULL};
     return trimmed(pg_fill(cx, sql_deploy_history_resum, pairs));
+}
+
+const char *history_delete_sql(struct ctx *cx, struct deploy *d, const struct ran *ran)
+{
+    const char *const pairs[] = {"history",  d->history,
+                                 "id",       literal(cx, d, ran->id, false),
+                                 "author",   literal(cx, d, ran->author, false),
+                                 "filename", literal(cx, d, ran->path, false),
+                                 NULL};
+    return trimmed(pg_fill(cx, sql_deploy_history_delete, pairs));
+}
+
+bool history_own_row(const struct ran *ran)
+{
+    return !*ran->id || (text_equal(ran->author, HISTORY_OWN_AUTHOR) && text_equal(ran->path, HISTORY_OWN_PATH));
 }

@@ -17,16 +17,14 @@ void batch_add(struct attempt *t, struct batch *b, const char *sql, size_t nth)
 void lock_was_lost(struct attempt *t)
 {
     struct ctx *cx = t->cx;
-    const char *name = changeset_name(cx->arena, t->cs);
 
     if (!pg_failed_with(cx, "22012")) {
-        err_detail(cx, "while the lock row in %s was looked at, after the statements of changeset %s", t->d->lock,
-                   name);
+        err_detail(cx, "while the lock row in %s was looked at, after the statements of %s", t->d->lock, t->what);
         return;
     }
     err_clear(cx);
-    fail(cx, E_LOCKED, "the changelog lock of %s was taken away while changeset %s ran; it was rolled back",
-         pg_where(t->d->pg), name);
+    fail(cx, E_LOCKED, "the changelog lock of %s was taken away while %s ran; its transaction was rolled back",
+         pg_where(t->d->pg), t->what);
     err_hint(
         cx,
         "somebody released or took the row in %s (release-locks, an old Liquibase with nothing to do, or a person): "
@@ -39,45 +37,93 @@ bool batch_send(struct attempt *t, struct batch *b)
     size_t failed = 0;
     bool ok = pg_pipeline(t->cx, t->d->pg, b->sql.at, b->sql.n, &failed);
     if (!ok && failed < b->nth.n && b->nth.at[failed])
-        blame(t, b->nth.at[failed]);
+        blame(t, b->nth.at[failed], b->sql.at[failed]);
     else if (!ok && failed < b->sql.n && b->sql.at[failed] == t->guard && pg_alive(t->d->pg))
         lock_was_lost(t);
     b->sql.n = b->nth.n = b->bytes = 0;
     return ok;
 }
 
-bool record(struct attempt *t, struct batch *b, bool begin, const char *also)
+static void add_record(struct attempt *t, struct batch *b, const char *also)
 {
-    if (begin)
-        batch_add(t, b, "BEGIN", 0);
     batch_add(t, b, t->guard, 0);
     batch_add(t, b, t->row, 0);
     if (also)
         batch_add(t, b, also, 0);
     batch_add(t, b, "COMMIT", 0);
+}
+
+bool record(struct attempt *t, struct batch *b, bool begin, const char *also)
+{
+    if (begin)
+        batch_add(t, b, "BEGIN", 0);
+    add_record(t, b, also);
     t->commit_sent = true;
     return batch_send(t, b);
+}
+
+bool add_transaction(struct attempt *t, struct batch *b, const char *const *first, const struct plan_item *item,
+                     long long order)
+{
+    WALK_AUTO w = walk_start(t);
+    struct batch whole = {0};
+    struct statement s;
+    bool more;
+
+    batch_add(t, &whole, "BEGIN", 0);
+    for (; *first; first++)
+        batch_add(t, &whole, *first, 0);
+    for (;;) {
+        if (!attempt_next(t, &w, &s, &more))
+            return false;
+        if (!more)
+            break;
+        batch_add(t, &whole, arena_strndup(&t->scratch, s.text, s.len), w.nth);
+    }
+    t->row = history_row_sql(t->cx, t->d, item, item->ran ? "RERAN" : "EXECUTED", order);
+    t->guard = LOCK_GUARD_PREPARED;
+    add_record(t, &whole, NULL);
+    for (size_t i = 0; i < whole.sql.n; i++) { /* the batch outlives this attempt's scratch memory */
+        *VEC_PUSH(t->cx->arena, &b->sql) = whole.sql.at[i];
+        *VEC_PUSH(t->cx->arena, &b->nth) = whole.nth.at[i];
+    }
+    b->bytes += whole.bytes;
+    return true;
+}
+
+struct sending {
+    struct attempt *t;
+    struct batch b;
+};
+
+static bool send_first(void *user)
+{
+    struct sending *s = user;
+    return batch_send(s->t, &s->b);
 }
 
 bool run_pipelined(struct attempt *t)
 {
     WALK_AUTO w = walk_start(t);
-    struct batch b = {0};
+    struct sending sending = {.t = t};
+    struct batch *b = &sending.b;
     struct statement s;
     bool more;
 
-    batch_add(t, &b, "BEGIN", 0);
-    batch_add(t, &b, session_sql(t->cx, t->d, false), 0);
+    w.before_asking = send_first;
+    w.user = &sending;
+    batch_add(t, b, "BEGIN", 0);
+    batch_add(t, b, session_sql(t->cx, t->d, false), 0);
     for (;;) {
-        if (!walk_next(&w, &s, &more))
+        if (!attempt_next(t, &w, &s, &more))
             return false;
         if (!more)
             break;
-        batch_add(t, &b, arena_strndup(&t->scratch, s.text, s.len), w.nth);
-        if ((b.bytes > BATCH_BYTES || b.sql.n >= BATCH_MAX) && !batch_send(t, &b))
+        batch_add(t, b, arena_strndup(&t->scratch, s.text, s.len), w.nth);
+        if ((b->bytes > BATCH_BYTES || b->sql.n >= BATCH_MAX) && !batch_send(t, b))
             return false;
     }
-    return record(t, &b, false, NULL);
+    return record(t, b, false, NULL);
 }
 
 /* Texts that may hold several statements, or BEGIN and COMMIT of their own: each is waited for. As under JDBC, there is always a
@@ -92,7 +138,7 @@ bool run_one_by_one(struct attempt *t)
     if (!pg_exec(t->cx, pg, "BEGIN") || !pg_exec(t->cx, pg, session_sql(t->cx, t->d, false)))
         return false;
     for (;;) {
-        if (!walk_next(&w, &s, &more))
+        if (!attempt_next(t, &w, &s, &more))
             return false;
         if (!more)
             break;
@@ -103,13 +149,12 @@ bool run_one_by_one(struct attempt *t)
         if (!pg_exec(t->cx, pg, s.text)) {
             /* A COMMIT alone that fails has rolled back; one among others may have been done. */
             t->committed_inside = t->committed_inside || (n.commits && n.statements > 1);
-            blame(t, w.nth);
+            blame(t, w.nth, s.text);
             return false;
         }
         if ((n.commits || !pg_in_transaction(pg)) && !t->committed_inside) {
             t->committed_inside = true;
-            log_warning("changeset %s ends its transaction itself: what it did so far stays, even if the rest fails",
-                        changeset_name(t->cx->arena, t->cs));
+            log_warning("%s ends its transaction itself: what it did so far stays, even if the rest fails", t->what);
         }
     }
     struct batch b = {0};

@@ -40,23 +40,6 @@ static const char *our_name(struct ctx *cx, struct deploy *d)
     return arena_printf(cx->arena, "%s (%s" OURS "%ld/%d", host, d->client, (long)getpid(), pg_backend_pid(d->pg));
 }
 
-/* The server ends this session, and with it the lock, soon after the client is gone. Not vital: what a server does not know is left out. */
-static bool watch_client(struct ctx *cx, struct deploy *d)
-{
-    static const char *const settings[] = {"SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5",
-                                           "SET tcp_keepalives_count = 3", "SET tcp_user_timeout = 30000",
-                                           "SET client_connection_check_interval = '500ms'"};
-    for (size_t i = 0; i < COUNT(settings); i++) {
-        if (pg_exec(cx, d->pg, settings[i]))
-            continue;
-        if (!pg_alive(d->pg) || cx->err.code == E_INTERRUPTED)
-            return false;
-        log_debug("%s: %s", settings[i], cx->err.message);
-        err_clear(cx);
-    }
-    return true;
-}
-
 static bool make_row(struct ctx *cx, struct deploy *d)
 {
     if (pg_exec(cx, d->pg, deploy_sql(cx, d, sql_deploy_lock_init)))
@@ -95,6 +78,13 @@ const char *lock_guard(struct ctx *cx, struct deploy *d)
     return pg_fill(cx, sql_deploy_lock_guard, pairs);
 }
 
+const char *lock_prepare_guard(struct ctx *cx, struct deploy *d)
+{
+    const char *const pairs[] = {
+        "lock", d->lock, "by", pg_literal(cx, d->pg, d->locked_by), "settings", session_settings(cx, d, false), NULL};
+    return pg_fill(cx, sql_deploy_lock_guard_prepare, pairs);
+}
+
 bool lock_keep(struct ctx *cx, struct deploy *d)
 {
     if (!try_advisory(cx, d))
@@ -124,20 +114,6 @@ static bool read_row(struct ctx *cx, struct deploy *d, bool *locked, const char 
     return true;
 }
 
-static bool session_holder(struct ctx *cx, struct deploy *d, const char **what)
-{
-    PG_ROWS_AUTO rows = {.handle = NULL};
-    const char *params[] = {d->advisory_key};
-    *what = "";
-    if (!pg_query(cx, d->pg, &rows, sql_deploy_advisory_holder, 1, params))
-        return false;
-    if (rows.n)
-        *what = arena_printf(cx->arena, "session %s, %s from %s since %s", pg_text(&rows, 0, 0),
-                             *pg_text(&rows, 0, 1) ? pg_text(&rows, 0, 1) : "unnamed", pg_text(&rows, 0, 2),
-                             pg_text(&rows, 0, 3));
-    return true;
-}
-
 /* Tries once. *taken, or *holder says who has it. */
 static bool attempt(struct ctx *cx, struct deploy *d, bool *taken, const char **holder, bool *foreign)
 {
@@ -149,7 +125,7 @@ static bool attempt(struct ctx *cx, struct deploy *d, bool *taken, const char **
     if (!d->advisory && !try_advisory(cx, d))
         return false;
     if (!d->advisory)
-        return session_holder(cx, d, holder);
+        return pg_advisory_holder(cx, d->pg, d->advisory_key, holder);
     if (!d->locked_by) {
         d->locked_by = our_name(cx, d);
         if (!make_table(cx, d))
@@ -178,10 +154,12 @@ static bool give_up(struct ctx *cx, struct deploy *d, const char *holder, bool f
 {
     fail(cx, E_LOCKED, "the changelog lock of %s is held by %s", pg_where(d->pg), *holder ? holder : "another run");
     if (foreign)
-        err_hint(cx,
-                 "that is no run of dbstep, so it is honoured; when it is dead for certain, release it: UPDATE %s SET "
-                 "locked = FALSE, lockedby = NULL, lockgranted = NULL WHERE id = 1; or raise lock_wait",
-                 d->lock);
+        err_hint(
+            cx,
+            "that is no run of dbstep, so it is honoured; when it is dead for certain, release it: schema-deploy with the "
+            "action release-lock, or UPDATE %s SET locked = FALSE, lockedby = NULL, lockgranted = NULL WHERE id = 1; or raise "
+            "lock_wait",
+            d->lock);
     else
         err_hint(
             cx,
@@ -196,7 +174,7 @@ bool lock_take(struct ctx *cx, struct deploy *d)
     long long pause = 100;
     bool told = false;
 
-    if (!watch_client(cx, d))
+    if (!pg_watch_client(cx, d->pg))
         return false;
     for (;;) {
         bool taken, foreign;
@@ -323,7 +301,7 @@ bool lock_recover(struct ctx *cx, struct deploy *d)
     }
     bool taken = false;
     d->locked_by = our_name(cx, d);
-    if (!watch_client(cx, d) || !take_row(cx, d, sql_deploy_lock_take_over, before, &taken))
+    if (!pg_watch_client(cx, d->pg) || !take_row(cx, d, sql_deploy_lock_take_over, before, &taken))
         return false;
     if (!taken && !take_row(cx, d, sql_deploy_lock_take, NULL, &taken))
         return false;
@@ -340,8 +318,48 @@ bool deploy_lock_state(struct ctx *cx, struct deploy *d, struct lock_state *out)
     if (d->lock_exists && !read_row(cx, d, &out->locked, &out->by, &out->since))
         return false;
     out->ours = lock_ours(out->by);
-    if (!session_holder(cx, d, &out->session_what))
+    if (!pg_advisory_holder(cx, d->pg, d->advisory_key, &out->session_what))
         return false;
     out->session = *out->session_what != '\0';
+    return true;
+}
+
+static bool refuse_release(struct ctx *cx, struct deploy *d, const struct lock_state *s, long long sessions)
+{
+    if (s->session) {
+        fail(cx, E_LOCKED, "the changelog lock of %s is held by a live run: %s", pg_where(d->pg), s->session_what);
+        err_hint(cx, "wait for it to end; a run whose client is dead is ended by the server within seconds, or by "
+                     "pg_terminate_backend()");
+        return false;
+    }
+    fail(cx, E_LOCKED, "the changelog lock of %s is held by '%s' since %s, and %s in the database may be its owner's",
+         pg_where(d->pg), s->by, s->since, text_plural(cx->arena, sessions, "other session"));
+    err_hint(cx, "when that run is dead for certain, set force");
+    return false;
+}
+
+bool deploy_release_lock(struct ctx *cx, struct deploy *d, bool force, struct lock_state *before, bool *released)
+{
+    long long sessions = 0;
+
+    *released = false;
+    if (!deploy_lock_state(cx, d, before))
+        return false;
+    if (!before->session && !before->locked)
+        return true;
+    if (before->session || !try_advisory(cx, d) || !d->advisory)
+        return cx->err.code == E_OK && refuse_release(cx, d, before, 0);
+    if (!before->ours && !force) {
+        if (!pg_query_int(cx, d->pg, &sessions, sql_deploy_lock_sessions, 0, NULL))
+            return false;
+        if (sessions)
+            return refuse_release(cx, d, before, sessions);
+    }
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    const char *params[] = {before->by};
+    const char *sql = *before->by ? sql_deploy_lock_release : sql_deploy_lock_release_nobody;
+    if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), *before->by ? 1 : 0, params))
+        return false;
+    *released = rows.affected == 1;
     return true;
 }

@@ -31,20 +31,23 @@ bool back_off(struct attempt *t, long long *tries)
     struct err e = cx->err;
     long long pause = 250LL << (*tries < 5 ? *tries : 5);
     ++*tries;
-    log_info("changeset %s waits %s for a lock that others hold (try %lld of %lld): %s",
-             changeset_name(cx->arena, t->cs), text_duration(cx->arena, pause), *tries, t->d->options.lock_retries,
-             e.message);
+    log_info("%s waits %s for a lock that others hold (try %lld of %lld): %s", t->what, text_duration(cx->arena, pause),
+             *tries, t->d->options.lock_retries, e.message);
     err_clear(cx);
     return ctx_sleep(cx, pause, "waiting before the next attempt at a lock");
 }
 
 /* ---- notes ---- */
 
-static void add_to_sum(struct progress *p, const struct statement *s)
+/* What depends on the database may be another text by now: there the change stands for its statements. */
+static void add_to_sum(struct progress *p, const struct walk *w, const struct statement *s)
 {
     struct hash *h = hash_start(HASH_MD5);
     hash_add(h, p->sum, strlen(p->sum));
-    hash_add(h, s->text, s->len);
+    if (w->asked)
+        hash_add(h, w->at->description, strlen(w->at->description));
+    else
+        hash_add(h, s->text, s->len);
     hash_finish_hex(h, p->sum);
 }
 
@@ -92,21 +95,22 @@ static bool start(struct progress *p)
     p->resumed = true;
     p->done = (size_t)pg_int(&rows, 0, 1);
     p->running = (size_t)pg_int(&rows, 0, 2);
-    log_warning("changeset %s was left unfinished at %s with %zu of %s statements done: going on there",
-                changeset_name(cx->arena, t->cs), pg_text(&rows, 0, 3), p->done, total);
+    log_warning("%s was left unfinished at %s with %zu of %s statements done: going on there", t->what,
+                pg_text(&rows, 0, 3), p->done, total);
 
     /* What is done must still be what the changeset begins with. */
     WALK_AUTO w = walk_start(t);
     struct statement s;
     bool more = true;
+    w.joined = w.skip_asking = true;
     while (w.nth < p->done && walk_next(&w, &s, &more) && more)
-        add_to_sum(p, &s);
+        add_to_sum(p, &w, &s);
     if (cx->err.code != E_OK)
         return false;
     if (w.nth == p->done && more && text_equal(p->sum, pg_text(&rows, 0, 0)))
         return true;
-    fail(cx, E_GUARD, "changeset %s was left unfinished with its first %s done, and those were edited since",
-         changeset_name(cx->arena, t->cs), text_plural(cx->arena, (long long)p->done, "statement"));
+    fail(cx, E_GUARD, "%s was left unfinished with its first %s done, and those were edited since", t->what,
+         text_plural(cx->arena, (long long)p->done, "statement"));
     err_place(cx, t->cs->file, t->cs->line, 1);
     err_hint(
         cx,
@@ -120,18 +124,19 @@ static bool start(struct progress *p)
 
 struct index {
     struct index_statement is;
-    bool exists, valid;
-    const char *found; /* its name, quoted and with its schema where needed */
+    bool exists, valid, on_table; /* on_table: of the statement's table, for certain */
+    const char *found;            /* its name, quoted and with its schema where needed */
 };
 
 static bool look_at_index(struct attempt *t, struct index *x)
 {
     PG_ROWS_AUTO rows = {.handle = NULL};
     const char *params[] = {x->is.name, x->is.create ? x->is.table : NULL};
-    if (!pg_query(t->cx, t->d->pg, &rows, sql_deploy_index_state, 2, params))
+    if (!pg_query(t->cx, t->d->pg, &rows, sql_change_index_state, 2, params))
         return false;
     x->exists = rows.n > 0;
     x->valid = rows.n && pg_bool(&rows, 0, 0);
+    x->on_table = rows.n && pg_bool(&rows, 0, 2);
     x->found = rows.n ? arena_strdup(t->cx->arena, pg_text(&rows, 0, 1)) : "";
     return true;
 }
@@ -166,7 +171,8 @@ static bool run_index(struct progress *p, const struct statement *s, size_t nth,
         return false;
     if (again && p->running == nth && (x->is.create ? x->exists && x->valid : !x->exists))
         return true; /* it came to its end although nobody could note it */
-    if (again && !drop_invalid(t, x))
+    /* An invalid index of that name on that table is what a CREATE INDEX CONCURRENTLY left that failed, whoever ran it. */
+    if ((again || x->on_table) && !drop_invalid(t, x))
         return false;
     /* Noted only when the catalogue will tell: an index that is there already was not made by this statement. */
     bool noted = x->is.create != x->exists;
@@ -219,6 +225,23 @@ static bool run_noted(struct progress *p, const struct statement *s, size_t nth)
     }
 }
 
+/* Statements that the change made of what it found: all of them and the note, or nothing. */
+static bool run_asked(struct progress *p, const struct statement *s, size_t nth)
+{
+    struct attempt *t = p->t;
+    struct ctx *cx = t->cx;
+    const char *note = step_sql(p, nth);
+
+    for (long long tries = 0;;) {
+        if (pg_exec(cx, t->d->pg, "BEGIN") && pg_exec(cx, t->d->pg, s->text) && pg_exec(cx, t->d->pg, note) &&
+            pg_exec(cx, t->d->pg, "COMMIT"))
+            return true;
+        roll_back(t);
+        if (!back_off(t, &tries))
+            return false;
+    }
+}
+
 static bool run_plain(struct progress *p, const struct statement *s, size_t nth, bool retry)
 {
     struct attempt *t = p->t;
@@ -228,9 +251,10 @@ static bool run_plain(struct progress *p, const struct statement *s, size_t nth,
     return pg_exec(t->cx, t->d->pg, step_sql(p, nth));
 }
 
-static bool run_statement(struct progress *p, const struct statement *s, size_t nth)
+static bool run_statement(struct progress *p, const struct walk *w, const struct statement *s)
 {
     struct attempt *t = p->t;
+    size_t nth = w->nth;
     struct ctx *cx = t->cx;
     struct index x = {0};
     struct text_nature n;
@@ -239,7 +263,9 @@ static bool run_statement(struct progress *p, const struct statement *s, size_t 
     text_nature(t, s, &n);
     if (!still_locked(t) || !pg_exec(cx, t->d->pg, session_sql(cx, t->d, concurrent)))
         return false;
-    add_to_sum(p, s);
+    add_to_sum(p, w, s);
+    if (w->asked)
+        return run_asked(p, s, nth);
     if (index && n.statements == 1)
         return run_index(p, s, nth, &x) && pg_exec(cx, t->d->pg, step_sql(p, nth));
     bool whole = n.statements == 1 && !n.calls; /* all of it or nothing */
@@ -262,22 +288,24 @@ bool run_outside(struct attempt *t, bool *half)
     struct statement s;
     bool more;
 
-    if (!start(&p))
+    /* The path that statements run with also holds for what changes ask the database. */
+    if (!start(&p) || (t->asks && !pg_exec(cx, d->pg, session_sql(cx, d, false))))
         return false;
     *half = p.done > 0;
+    w.joined = true;
     for (;;) {
-        if (!walk_next(&w, &s, &more))
+        if (!attempt_next(t, &w, &s, &more))
             return false;
         if (!more)
             break;
         if (w.nth <= p.done)
             continue;
-        if (!run_statement(&p, &s, w.nth)) {
+        if (!run_statement(&p, &w, &s)) {
             struct text_nature n;
             text_nature(t, &s, &n);
             *half = *half || statement_is_concurrent(s.text) || n.calls || n.commits || !pg_alive(d->pg);
             if (pg_alive(d->pg) && cx->err.sqlstate[0])
-                blame(t, w.nth);
+                blame(t, w.nth, s.text);
             if (*half)
                 err_hint(
                     cx,

@@ -3,8 +3,8 @@
 
 #include "deploy_internal.h"
 
-static int compare(const char *id1, const char *author1, const char *path1, const char *id2, const char *author2,
-                   const char *path2)
+int identity_compare(const char *id1, const char *author1, const char *path1, const char *id2, const char *author2,
+                     const char *path2)
 {
     int order = strcasecmp(id1, id2);
     if (!order)
@@ -15,7 +15,7 @@ static int compare(const char *id1, const char *author1, const char *path1, cons
 static int by_identity(const void *a, const void *b)
 {
     const struct ran *x = *(const struct ran *const *)a, *y = *(const struct ran *const *)b;
-    int order = compare(x->id, x->author, x->same_path, y->id, y->author, y->same_path);
+    int order = identity_compare(x->id, x->author, x->same_path, y->id, y->author, y->same_path);
     return order ? order : x < y ? -1 : x > y; /* rows of one changeset stay in the order of the history */
 }
 
@@ -26,7 +26,7 @@ static const struct ran *find(const struct ran *const *sorted, size_t n, const s
     while (lo < hi) { /* first entry behind the changeset's */
         size_t mid = lo + (hi - lo) / 2;
         const struct ran *r = sorted[mid];
-        if (compare(r->id, r->author, r->same_path, cs->id, cs->author, cs->path) <= 0)
+        if (identity_compare(r->id, r->author, r->same_path, cs->id, cs->author, cs->path) <= 0)
             lo = mid + 1;
         else
             hi = mid;
@@ -35,10 +35,10 @@ static const struct ran *find(const struct ran *const *sorted, size_t n, const s
         return NULL;
     const struct ran *r = sorted[lo - 1];
     *at = lo - 1;
-    return compare(r->id, r->author, r->same_path, cs->id, cs->author, cs->path) == 0 ? r : NULL;
+    return identity_compare(r->id, r->author, r->same_path, cs->id, cs->author, cs->path) == 0 ? r : NULL;
 }
 
-static const char *filtered_by(const struct deploy *d, const struct changeset *cs)
+const char *filtered_by(const struct deploy *d, const struct changeset *cs)
 {
     for (size_t i = 0; i < cs->contexts.n; i++)
         if (!context_matches(cs->contexts.at[i], d->options.contexts))
@@ -99,6 +99,35 @@ static void judge(struct ctx *cx, struct deploy *d, struct plan_item *item)
         item->new_sum = false;
 }
 
+/* Has a row this tag? */
+static bool tagged(const struct deploy *d, const char *tag)
+{
+    for (size_t i = 0; i < d->rows.n; i++)
+        if (text_equal_nocase(d->rows.at[i].tag, tag))
+            return true;
+    return false;
+}
+
+static void choose(struct arena *a, struct deploy *d)
+{
+    const char *to_tag = text_empty(d->options.to_tag) ? NULL : d->options.to_tag;
+    long long most = d->options.action == DEPLOY_MARK_NEXT ? 1 : d->options.count;
+
+    if (to_tag && tagged(d, to_tag))
+        return;
+    for (size_t i = 0; i < d->plan.items.n; i++) {
+        const struct plan_item *item = &d->plan.items.at[i];
+        const char *tag = to_tag ? deploy_set_tag(item->set) : NULL;
+        if (item->action != PLAN_RUN && (item->action != PLAN_RERUN || d->options.action != DEPLOY_UPDATE))
+            continue;
+        if (most >= 0 && most-- == 0)
+            return;
+        *VEC_PUSH(a, &d->plan.chosen) = item;
+        if (tag && text_equal(tag, to_tag))
+            return;
+    }
+}
+
 void plan_make(struct ctx *cx, struct deploy *d)
 {
     struct arena *a = cx->arena;
@@ -116,8 +145,8 @@ void plan_make(struct ctx *cx, struct deploy *d)
         item->set = &d->log->sets.at[i];
         item->ran = find(sorted, n, item->set, &at);
         for (size_t k = at + 1; item->ran && k-- > 0;) { /* every row of this changeset */
-            if (compare(sorted[k]->id, sorted[k]->author, sorted[k]->same_path, item->set->id, item->set->author,
-                        item->set->path) != 0)
+            if (identity_compare(sorted[k]->id, sorted[k]->author, sorted[k]->same_path, item->set->id,
+                                 item->set->author, item->set->path) != 0)
                 break;
             known[k] = true;
         }
@@ -127,8 +156,24 @@ void plan_make(struct ctx *cx, struct deploy *d)
         d->plan.new_sums += item->new_sum;
     }
     for (size_t i = 0; i < n; i++)
-        if (!known[i] && *sorted[i]->id) /* the row that `tag` puts into an empty history has no id */
+        if (!known[i] && !history_own_row(sorted[i]))
             *VEC_PUSH(a, &d->plan.unknown) = sorted[i];
+    choose(a, d);
+}
+
+/* What runs such changesets elsewhere is a program of its own (psql, sqlplus). */
+static bool can_run(struct ctx *cx, const struct plan_item *item)
+{
+    const struct changeset *cs = item->set;
+    if (text_empty(cs->run_with) || text_equal_nocase(cs->run_with, "jdbc"))
+        return true;
+    fail(cx, E_CHANGELOG, "changeset %s wants to be run with '%s'", changeset_name(cx->arena, cs), cs->run_with);
+    err_place(cx, cs->file, cs->line, 1);
+    err_hint(
+        cx,
+        "runWith needs another program, which is not there; take it off when the changeset is plain SQL, or mark it as "
+        "ran after having run it by hand");
+    return false;
 }
 
 bool deploy_check(struct ctx *cx, const struct deploy *d)
@@ -136,6 +181,9 @@ bool deploy_check(struct ctx *cx, const struct deploy *d)
     const struct plan_item *first = NULL;
     struct str all = str_new(cx->arena);
 
+    for (size_t i = 0; d->options.action == DEPLOY_UPDATE && i < d->plan.chosen.n; i++)
+        if (!can_run(cx, d->plan.chosen.at[i]))
+            return false;
     if (!d->plan.changed)
         return true;
     for (size_t i = 0; i < d->plan.items.n; i++) {
@@ -164,7 +212,7 @@ bool deploy_needed(const struct deploy *d)
 {
     const struct ran *last = deploy_last(d);
     bool tag = !text_empty(d->options.tag) && last && !text_equal(last->tag, d->options.tag);
-    return (d->plan.to_run && d->options.count != 0) || d->plan.new_sums || tag;
+    return d->plan.chosen.n || d->plan.new_sums || tag;
 }
 
 const struct plan *deploy_plan(const struct deploy *d)

@@ -21,46 +21,31 @@ static const char *one_line(struct arena *a, const char *text)
     return text_replace(a, text_replace(a, text, "\n", " "), "\r", " ");
 }
 
-static bool statements(struct ctx *cx, struct deploy *d, const struct changeset *cs, struct str *out)
+static bool statements(struct ctx *cx, struct deploy *d, const struct work *work, struct str *out, struct sent *sent,
+                       bool *path_changed)
 {
-    for (size_t i = 0; i < cs->changes.n; i++) {
-        const struct change *c = &cs->changes.at[i];
-        if (c->excluded_by_dbms)
-            continue;
-        SPLIT_AUTO s =
-            split_start(cx, d->options.split, c->sql, c->sql_len, c->split, c->strip_comments, c->end_delimiter);
-        for (;;) {
-            struct statement st;
-            bool more;
-            if (!split_next(cx, s, &st, &more)) {
-                int at_line, column;
-                source_locate(&c->map, c->sql, split_fault_offset(s), &at_line, &column);
-                err_place(cx, cs->file, at_line, column);
-                return false;
-            }
-            if (!more)
-                break;
-            str_addn(out, st.text, st.len);
-            str_addf(out, "%s\n\n", statement_end(st.text, st.len));
-        }
-    }
-    return true;
-}
+    WALK_AUTO w = work_walk(cx, d, work, cx->arena);
+    struct statement st;
+    bool more;
 
-static bool mentions_path(const struct changeset *cs)
-{
-    for (size_t i = 0; i < cs->changes.n; i++)
-        if (strcasestr(cs->changes.at[i].sql, "search_path") || strcasestr(cs->changes.at[i].sql, "discard") ||
-            strcasestr(cs->changes.at[i].sql, "reset"))
+    *path_changed = false;
+    for (;;) {
+        if (!walk_next(&w, &st, &more))
+            return false;
+        if (!more)
             return true;
-    return false;
+        /* As in a run, the next changeset does not inherit a path that this one set. */
+        *path_changed = *path_changed || strcasestr(st.text, "search_path") || strcasestr(st.text, "discard") ||
+                        strcasestr(st.text, "reset");
+        sent_add(cx->arena, sent, &st);
+        str_addn(out, st.text, st.len);
+        str_addf(out, "%s\n\n", statement_end(st.text, st.len));
+    }
 }
 
-bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
+static void begin_script(struct ctx *cx, struct deploy *d, struct str *out, const char *title)
 {
     struct arena *a = cx->arena;
-    long long order = d->max_order, count = 0;
-    bool path_changed = false;
 
     if (!d->history_exists)
         line(out, deploy_sql(cx, d, sql_deploy_history_create));
@@ -73,57 +58,107 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out)
     line(out, text_replace(a, deploy_sql(cx, d, sql_deploy_lock_take), "$1", "'dbstep preview'"));
     str_addf(out,
              "-- *********************************************************************\n"
-             "-- Update Database Script\n"
+             "-- %s\n"
              "-- *********************************************************************\n"
              "-- Change Log: %s\n-- Ran at: %s\n-- Against: %s\n"
              "-- *********************************************************************\n\n",
-             d->log->path, clock_rfc3339(a, clock_wall_ms()), pg_where(d->pg));
+             title, d->log->path, clock_rfc3339(a, clock_wall_ms()), pg_where(d->pg));
+}
+
+static void end_script(struct ctx *cx, struct deploy *d, struct str *out)
+{
+    str_add(out, "-- Release Database Lock\n");
+    line(out, text_replace(cx->arena, deploy_sql(cx, d, sql_deploy_lock_release), "$1", "'dbstep preview'"));
+}
+
+/* What the preconditions say without a run: *run, or why not. */
+static bool ask_first(struct ctx *cx, struct deploy *d, const struct plan_item *item, struct str *out, long long *order,
+                      bool *run)
+{
+    const struct changeset *cs = item->set;
+    const struct preconditions *pre = &cs->preconditions;
+    struct arena *a = cx->arena;
+    enum pre_result result;
+    const char *why;
+
+    *run = true;
+    if (!pre->list.n || pre->on_preview == PREVIEW_IGNORE)
+        return true;
+    if (pre->on_preview == PREVIEW_FAIL) {
+        fail(cx, E_GUARD, "changeset %s has preconditions that forbid a preview (onSqlOutput:FAIL)",
+             changeset_name(a, cs));
+        err_place(cx, cs->file, cs->line, 1);
+        return false;
+    }
+    if (!preconditions_check(cx, d, pre, cs, &result, &why))
+        return false;
+    enum reaction r = result == PRE_FAILS ? pre->on_fail : pre->on_error;
+    *run = result == PRE_HOLDS || r == REACT_WARN;
+    if (*run)
+        return true;
+    str_addf(out, "-- Changeset %s does not run: %s\n\n", one_line(a, changeset_name(a, cs)), one_line(a, why));
+    if (r == REACT_MARK_RAN)
+        line(out, history_row_sql(cx, d, item, "MARK_RAN", ++*order));
+    return true;
+}
+
+bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out, struct sent *sent)
+{
+    struct arena *a = cx->arena;
+    long long order = d->max_order;
+    bool path_changed = false, run;
+
+    begin_script(cx, d, out, "Update Database Script");
     for (size_t i = 0; i < d->plan.items.n; i++) {
         const struct plan_item *item = &d->plan.items.at[i];
         if (item->new_sum)
             line(out, history_resum_sql(cx, d, item));
     }
-    for (size_t i = 0; i < d->plan.items.n; i++) {
-        const struct plan_item *item = &d->plan.items.at[i];
-        if (item->action != PLAN_RUN && item->action != PLAN_RERUN)
-            continue;
-        if (d->options.count >= 0 && count++ >= d->options.count)
-            break;
+    for (size_t i = 0; i < d->plan.chosen.n; i++) {
+        const struct plan_item *item = d->plan.chosen.at[i];
         const struct changeset *cs = item->set;
-        if (cs->preconditions.list.n && cs->preconditions.on_preview == PREVIEW_TEST) {
-            enum pre_result result;
-            const char *why;
-            if (!preconditions_check(cx, d, &cs->preconditions, &result, &why))
-                return false;
-            enum reaction r = result == PRE_FAILS ? cs->preconditions.on_fail : cs->preconditions.on_error;
-            if (result != PRE_HOLDS && r != REACT_WARN) {
-                str_addf(out, "-- Changeset %s does not run: %s\n\n", one_line(a, changeset_name(a, cs)),
-                         one_line(a, why));
-                if (r == REACT_MARK_RAN)
-                    line(out, history_row_sql(cx, d, item, "MARK_RAN", ++order));
-                continue;
-            }
-        } else if (cs->preconditions.list.n && cs->preconditions.on_preview == PREVIEW_FAIL) {
-            fail(cx, E_GUARD, "changeset %s has preconditions that forbid a preview (onSqlOutput:FAIL)",
-                 changeset_name(a, cs));
-            err_place(cx, cs->file, cs->line, 1);
+        struct work work = {.set = cs, .changes = &cs->changes};
+        bool update = d->options.action == DEPLOY_UPDATE;
+        if (update && !ask_first(cx, d, item, out, &order, &run))
             return false;
-        }
-        /* As in a deploy, a changeset does not inherit a path that the one before it set. */
+        if (update && !run)
+            continue;
         if (path_changed)
             path(cx, d, out);
         str_addf(out, "-- Changeset %s\n", one_line(a, changeset_name(a, cs)));
         if (*cs->comments)
             str_addf(out, "-- %s\n", one_line(a, cs->comments));
-        path_changed = mentions_path(cs);
-        if (!statements(cx, d, cs, out))
+        if (update && !statements(cx, d, &work, out, sent, &path_changed))
             return false;
-        line(out, history_row_sql(cx, d, item, item->ran ? "RERAN" : "EXECUTED", ++order));
+        line(out, history_row_sql(cx, d, item, update && item->ran ? "RERAN" : "EXECUTED", ++order));
     }
     if (!text_empty(d->options.tag))
         line(out,
              text_replace(a, deploy_sql(cx, d, sql_deploy_history_tag), "$1", pg_literal(cx, d->pg, d->options.tag)));
-    str_add(out, "-- Release Database Lock\n");
-    line(out, text_replace(a, deploy_sql(cx, d, sql_deploy_lock_release), "$1", "'dbstep preview'"));
+    end_script(cx, d, out);
+    return true;
+}
+
+bool rollback_preview(struct ctx *cx, struct deploy *d, const struct rollback_plan *plan, struct str *out,
+                      struct sent *sent)
+{
+    struct arena *a = cx->arena;
+    bool path_changed = false;
+
+    begin_script(cx, d, out, "Rollback Database Script");
+    for (size_t i = 0; i < plan->items.n; i++) {
+        const struct rollback_item *item = &plan->items.at[i];
+        const struct changeset *cs = item->set;
+        struct work work = rollback_work(item);
+        /* A changeset that has not run will have been recorded under its present name. */
+        struct ran later = {.id = cs->id, .author = cs->author, .path = cs->filename};
+        if (path_changed)
+            path(cx, d, out);
+        str_addf(out, "-- Rolling Back ChangeSet: %s\n", one_line(a, changeset_name(a, cs)));
+        if (!statements(cx, d, &work, out, sent, &path_changed))
+            return false;
+        line(out, history_delete_sql(cx, d, item->ran ? item->ran : &later));
+    }
+    end_script(cx, d, out);
     return true;
 }

@@ -7,9 +7,11 @@
 #include <sys/socket.h>
 
 #include "dbstep/interrupt.h"
+#include "dbstep/log.h"
+#include "dbstep/vec.h"
 #include "pg_internal.h"
 
-enum { WAIT_SLICE_MS = 60000 };
+enum { WAIT_SLICE_MS = 60000, COPY_CHUNK = 1 << 20 };
 
 /* ---- waiting ---- */
 
@@ -135,6 +137,11 @@ const char *pg_column_name(const struct pg_rows *rows, int column)
     return name ? name : "";
 }
 
+int pg_column_typmod(const struct pg_rows *rows, int column)
+{
+    return PQfmod(rows->handle, column);
+}
+
 int pg_column_index(const struct pg_rows *rows, const char *name)
 {
     for (int i = 0; i < rows->columns; i++)
@@ -145,8 +152,38 @@ int pg_column_index(const struct pg_rows *rows, const char *name)
 
 /* ---- statements ---- */
 
-/* All results of what was sent: the last good one into *keep (when wanted), the first error recorded. */
-static bool collect(struct ctx *cx, struct pg *pg, PGresult **keep)
+struct copy_data {
+    const char *data;
+    size_t n;
+};
+
+/* Sends the rows and ends the COPY. Ending it with an error keeps the protocol going; the server calls that a cancelled query. */
+static bool feed_copy(struct ctx *cx, struct pg *pg, const struct copy_data *rows)
+{
+    if (!rows) {
+        fail(cx, E_REJECTED, "COPY FROM STDIN has no data to read here (%s)", pg->where);
+        err_hint(cx, "write the rows as INSERT statements");
+        PQputCopyEnd(pg->conn, "dbstep has no data for COPY FROM STDIN");
+        return true;
+    }
+    for (size_t at = 0; at < rows->n;) {
+        size_t n = rows->n - at < COPY_CHUNK ? rows->n - at : COPY_CHUNK;
+        int done = PQputCopyData(pg->conn, rows->data + at, (int)n);
+        if (done < 0)
+            return pg_fail_lost(cx, pg);
+        if (done)
+            at += n;
+        if (!pg_flush(cx, pg)) {
+            pg_abandon(pg);
+            return false;
+        }
+    }
+    PQputCopyEnd(pg->conn, NULL);
+    return pg_flush(cx, pg);
+}
+
+/* All results of what was sent: the last good one into *keep (when wanted), the first error recorded. `rows`: for COPY FROM STDIN. */
+static bool collect(struct ctx *cx, struct pg *pg, PGresult **keep, const struct copy_data *rows)
 {
     bool ok = true;
     PGresult *res;
@@ -169,10 +206,11 @@ static bool collect(struct ctx *cx, struct pg *pg, PGresult **keep)
             }
             break;
         case PGRES_COPY_IN:
-            /* Ending it with an error keeps the protocol going. The server calls that a cancelled query; the cause is ours. */
-            fail(cx, E_REJECTED, "COPY FROM STDIN has no data to read here (%s)", pg->where);
-            err_hint(cx, "write the rows as INSERT statements");
-            PQputCopyEnd(pg->conn, "dbstep has no data for COPY FROM STDIN");
+            if (!feed_copy(cx, pg, rows)) {
+                PQclear(res);
+                return false;
+            }
+            rows = NULL;
             break;
         case PGRES_COPY_OUT:
             do {
@@ -196,7 +234,7 @@ bool pg_query(struct ctx *cx, struct pg *pg, struct pg_rows *rows, const char *s
     if (rows)
         *rows = (struct pg_rows){.handle = NULL};
     if (!ready(cx, pg) || !sent(cx, pg, PQsendQueryParams(pg->conn, sql, n_params, NULL, params, NULL, NULL, 0)) ||
-        !collect(cx, pg, &res))
+        !collect(cx, pg, &res, NULL))
         return false;
     if (rows && res) {
         pg_rows_take(rows, res);
@@ -207,7 +245,29 @@ bool pg_query(struct ctx *cx, struct pg *pg, struct pg_rows *rows, const char *s
 
 bool pg_exec(struct ctx *cx, struct pg *pg, const char *sql)
 {
-    return ready(cx, pg) && sent(cx, pg, PQsendQuery(pg->conn, sql)) && collect(cx, pg, NULL);
+    return ready(cx, pg) && sent(cx, pg, PQsendQuery(pg->conn, sql)) && collect(cx, pg, NULL, NULL);
+}
+
+bool pg_copy_in(struct ctx *cx, struct pg *pg, const char *sql, const char *data, size_t n)
+{
+    struct copy_data rows = {data, n};
+    return ready(cx, pg) && sent(cx, pg, PQsendQuery(pg->conn, sql)) && collect(cx, pg, NULL, &rows);
+}
+
+bool pg_watch_client(struct ctx *cx, struct pg *pg)
+{
+    static const char *const settings[] = {"SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5",
+                                           "SET tcp_keepalives_count = 3", "SET tcp_user_timeout = 30000",
+                                           "SET client_connection_check_interval = '500ms'"};
+    for (size_t i = 0; i < COUNT(settings); i++) {
+        if (pg_exec(cx, pg, settings[i]))
+            continue;
+        if (!pg_alive(pg) || cx->err.code == E_INTERRUPTED)
+            return false;
+        log_debug("%s: %s", settings[i], cx->err.message);
+        err_clear(cx);
+    }
+    return true;
 }
 
 bool pg_execf(struct ctx *cx, struct pg *pg, const char *fmt, ...)
@@ -305,7 +365,14 @@ bool pg_copy_next(struct ctx *cx, struct pg *pg, const char **data, size_t *n)
 /* Send and read in turn: libpq's pipeline needs its answers taken off the socket before the server blocks on writing them. */
 bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n, size_t *failed)
 {
+    return pg_pipeline_watched(cx, pg, sql, n, failed, NULL, 0, NULL, NULL);
+}
+
+bool pg_pipeline_watched(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n, size_t *failed,
+                         const size_t *marks, size_t n_marks, void (*done)(void *user, size_t statement), void *user)
+{
     bool ok = true;
+    size_t mark = 0;
 
     *failed = n;
     if (!n)
@@ -314,8 +381,14 @@ bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n
         return false;
     if (!PQenterPipelineMode(pg->conn))
         return fail(cx, E_INTERNAL, "cannot enter pipeline mode (%s)", pg->where);
-    for (size_t i = 0; i < n && ok; i++)
+    for (size_t i = 0; i < n && ok; i++) {
         ok = PQsendQueryParams(pg->conn, sql[i], 0, NULL, NULL, NULL, NULL, 0) == 1;
+        if (mark < n_marks && marks[mark] == i) {
+            mark++;
+            ok = ok && PQsendFlushRequest(pg->conn) == 1;
+        }
+    }
+    mark = 0;
     if (!ok || !PQpipelineSync(pg->conn) || !pg_flush(cx, pg)) {
         *failed = 0;
         if (cx->err.code == E_OK)
@@ -331,6 +404,8 @@ bool pg_pipeline(struct ctx *cx, struct pg *pg, const char *const *sql, size_t n
             return false;
         }
         if (!res) {
+            if (mark < n_marks && marks[mark] == i && ok && pg_alive(pg))
+                done(user, marks[mark++]);
             i++; /* the end of one statement */
             if (!pg_alive(pg))
                 return false;

@@ -56,6 +56,20 @@ const char *pg_fill(struct ctx *cx, const char *sql_template, const char *const 
     return out.s;
 }
 
+bool pg_advisory_holder(struct ctx *cx, struct pg *pg, const char *key, const char **what)
+{
+    PG_ROWS_AUTO rows = {.handle = NULL};
+    const char *params[] = {key};
+    *what = "";
+    if (!pg_query(cx, pg, &rows, sql_io_advisory_holder, 1, params))
+        return false;
+    if (rows.n)
+        *what = arena_printf(cx->arena, "session %s, %s from %s since %s", pg_text(&rows, 0, 0),
+                             *pg_text(&rows, 0, 1) ? pg_text(&rows, 0, 1) : "unnamed", pg_text(&rows, 0, 2),
+                             pg_text(&rows, 0, 3));
+    return true;
+}
+
 bool pg_identify(struct ctx *cx, struct pg *pg, struct pg_identity *out)
 {
     PG_ROWS_AUTO rows = {.handle = NULL};

@@ -23,6 +23,11 @@ static const char *environment(void *user, const char *name)
 
 static bool check(struct ctx *cx, const struct schema_config *c)
 {
+    if (text_empty(c->changelog_file)) {
+        fail(cx, E_INPUT, "neither changelog_file nor migrations is given");
+        err_hint(cx, "changelog_file names a changelog of Liquibase's, migrations folders of Flyway's");
+        return false;
+    }
     for (size_t i = 0; i < c->parameters.n; i++) {
         const char *eq = strchr(c->parameters.at[i], '=');
         if (eq && eq > c->parameters.at[i])
@@ -58,7 +63,10 @@ bool schema_load(struct run *run, const struct schema_config *c, struct changelo
 
 bool schema_connect(struct run *run, const struct schema_config *c, const struct changelog *log, struct deploy **d)
 {
-    struct deploy_options options = {.split = (enum split_mode)c->split,
+    static const enum deploy_action actions[] = {DEPLOY_UPDATE, DEPLOY_SYNC, DEPLOY_SYNC, DEPLOY_MARK_NEXT};
+    struct deploy_options options = {.action = (size_t)c->action < COUNT(actions) ? actions[c->action] : DEPLOY_UPDATE,
+                                     .to_tag = c->to_tag,
+                                     .split = (enum split_mode)c->split,
                                      .contexts = c->contexts,
                                      .labels = c->labels,
                                      .count = c->count,
@@ -85,6 +93,11 @@ bool schema_open(struct run *run, const struct schema_config *c, struct changelo
     return schema_load(run, c, log) && schema_connect(run, c, log, d);
 }
 
+bool schema_is_flyway(const struct schema_config *c)
+{
+    return c->format == 2 || (c->format == 0 && (c->migrations.n || !text_empty(c->flyway_conf)));
+}
+
 bool schema_write_sql(struct run *run, const char *name, const char *sql)
 {
     struct ctx *cx = run->cx;
@@ -96,21 +109,62 @@ bool schema_write_sql(struct run *run, const char *name, const char *sql)
     return true;
 }
 
-void schema_list_pending(struct run *run, const struct deploy *d, const char *title, long long count)
+void schema_list_chosen(struct run *run, const struct deploy *d, const char *title)
 {
     const struct plan *plan = deploy_plan(d);
-    struct result_table *t = NULL;
-    for (size_t i = 0; i < plan->items.n; i++) {
-        const struct plan_item *item = &plan->items.at[i];
-        if (item->action != PLAN_RUN && item->action != PLAN_RERUN)
-            continue;
-        if (count >= 0 && count-- == 0)
-            break;
-        if (!t)
-            t = result_table(run->result, title, "changeset|author|file|why");
+    struct result_table *t = plan->chosen.n ? result_table(run->result, title, "changeset|author|file|why") : NULL;
+    for (size_t i = 0; i < plan->chosen.n; i++) {
+        const struct plan_item *item = plan->chosen.at[i];
         const char *const row[] = {item->set->id, item->set->author,
                                    arena_printf(run->cx->arena, "%s:%d", item->set->file, item->set->line),
                                    item->action == PLAN_RUN ? "new" : item->why};
         result_row(run->result, t, row);
     }
+}
+
+void schema_note_order(struct run *run, const struct deploy *d)
+{
+    const struct plan *plan = deploy_plan(d);
+    const struct changeset *behind = NULL; /* the next changeset that ran, seen from the end */
+    struct arena *a = run->cx->arena;
+    for (size_t i = plan->items.n; i-- > 0;) {
+        const struct plan_item *item = &plan->items.at[i];
+        if (item->ran)
+            behind = item->set;
+        if (item->action != PLAN_RUN || !behind)
+            continue;
+        struct finding *f = result_finding(run->result, SEV_NOTE, "out-of-order",
+                                           "changeset %s is new, yet stands before %s, which ran",
+                                           changeset_name(a, item->set), changeset_name(a, behind));
+        f->file = item->set->file;
+        f->line = item->set->line;
+        f->object = changeset_name(a, item->set);
+        f->hint = "it runs after what follows it in the changelog; on a fresh database it runs before";
+    }
+}
+
+bool schema_range(struct run *run, const struct schema_config *c, struct rollback_range *out)
+{
+    struct ctx *cx = run->cx;
+    int given = !text_empty(c->to_tag) + (c->count >= 0) + !text_empty(c->to_date) + !text_empty(c->changeset_id);
+
+    *out = (struct rollback_range){.to = !text_empty(c->to_tag)    ? BACK_TO_TAG
+                                         : c->count >= 0           ? BACK_BY_COUNT
+                                         : !text_empty(c->to_date) ? BACK_TO_DATE
+                                                                   : BACK_ONE,
+                                   .tag = c->to_tag,
+                                   .count = c->count,
+                                   .date = c->to_date,
+                                   .id = c->changeset_id,
+                                   .author = c->changeset_author,
+                                   .path = text_empty(c->changeset_path) ? c->changelog_file : c->changeset_path,
+                                   .skip_unknown = c->skip_unknown};
+    if (given != 1) {
+        fail(cx, E_INPUT, "%s says how far to roll back", given ? "more than one input" : "no input");
+        err_hint(cx, "give exactly one of to_tag, count, to_date and changeset_id");
+        return false;
+    }
+    if (out->to == BACK_ONE && text_empty(out->author))
+        return fail(cx, E_INPUT, "changeset_id is given without changeset_author");
+    return true;
 }

@@ -5,23 +5,22 @@
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct schema_config, db, "", "the database to change"),
     SCHEMA_INPUTS,
+    {IN_FIELD(struct schema_config, action), .type = IN_CHOICE, .def = "update",
+     .choices = "update|changelog-sync|changelog-sync-to-tag|mark-next-changeset-ran|clear-checksums|tag|release-lock",
+     .doc = "What to do; as Liquibase's command of that name. All but the last three need changelog_file"},
+    FLYWAY_ACTION_INPUT,
     {IN_FIELD(struct schema_config, count), .type = IN_INTEGER, .def = "-1", .min = -1, .max = 1000000,
      .doc = "At most so many changesets; -1 for all"},
+    {IN_FIELD(struct schema_config, to_tag), .type = IN_STRING,
+     .doc = "Stop behind the changeset that sets this tag; nothing runs when a row of the history has it already"},
     {IN_FIELD(struct schema_config, tag), .type = IN_STRING,
      .doc = "Tag put on the newest row of the history at the end"},
     {IN_FIELD(struct schema_config, tag_before), .type = IN_BOOLEAN, .def = "false",
      .doc = "Tag the newest row before the first changeset, unless it has a tag, so that a rollback can name it"},
-    {IN_FIELD(struct schema_config, lock_timeout), .type = IN_DURATION, .def = "2s", .min = 0, .max = 86400000,
-     .doc = "Longest wait of a statement for a lock on a table, while traffic queues behind it; 0 for none"},
-    {IN_FIELD(struct schema_config, lock_retries), .type = IN_INTEGER, .def = "10", .min = 0, .max = 1000,
-     .doc = "How often a changeset is tried again after lock_timeout, with growing pauses"},
-    {IN_FIELD(struct schema_config, statement_timeout), .type = IN_DURATION, .def = "0", .min = 0, .max = 2147483647,
-     .doc = "Longest time for one statement; 0 for none"},
-    {IN_FIELD(struct schema_config, lock_wait), .type = IN_DURATION, .def = "5m", .min = 0, .max = 86400000,
-     .doc = "Longest wait for another deploy that holds the changelog lock"},
-    {IN_FIELD(struct schema_config, liquibase_version), .type = IN_STRING, .def = DEPLOY_LIQUIBASE_VERSION,
-     .flags = IN_ADVANCED,
-     .doc = "What goes into the history's LIQUIBASE column; Liquibase reads it as one of its versions"},
+    SCHEMA_RUN_INPUTS,
+    {IN_FIELD(struct schema_config, force), .type = IN_BOOLEAN, .def = "false", .flags = IN_ADVANCED,
+     .doc = "With release-lock: release the lock of another tool although its owner may be alive"},
+    SCHEMA_VERSION_INPUT,
 };
 
 static const struct output_spec outputs[] = {
@@ -30,31 +29,13 @@ static const struct output_spec outputs[] = {
     {"changesets_failed", OUT_INTEGER, "Changesets with failOnError:false that failed"},
     {"pre_start_tag", OUT_STRING, "Tag of the newest row before the run; empty when it had none"},
     {"deployment_id", OUT_STRING, "Liquibase's deployment id of this run; empty when nothing ran"},
+    {"change_sets", OUT_JSON, "The changesets in the order in which they ran: id, author, path, result"},
+    {"sql_commands", OUT_JSON, "The statements that ran or would run, without those for the history"},
+    {"lock_released", OUT_BOOLEAN, "With release-lock: there was a lock, and it was released"},
     {"transaction_ids", OUT_JSON, "Transaction ids of the changesets that ran, decimal texts"},
+    {"schema_version", OUT_STRING, "Flyway: version of the schema afterwards; empty when it has none"},
     {"sql_file", OUT_FILE, "The SQL that ran, or with dry_run the SQL that would run"},
 };
-
-static void list_steps(struct run *run, const struct deploy_report *r)
-{
-    static const char *const names[] = {"executed", "ran again", "marked as ran", "failed, run went on",
-                                        "skipped by precondition"};
-    struct arena *a = run->cx->arena;
-    struct result_table *t = result_table(run->result, "Changesets", "changeset|author|file|result|#time|#retries");
-    for (size_t i = 0; i < r->steps.n; i++) {
-        const struct deploy_step *s = &r->steps.at[i];
-        const char *const row[] = {
-            s->set->id,        s->set->author,          arena_printf(a, "%s:%d", s->set->file, s->set->line),
-            names[s->outcome], text_duration(a, s->ms), text_group_digits(a, s->retries)};
-        result_row(run->result, t, row);
-        if (s->outcome != STEP_FAILED && !*s->note)
-            continue;
-        struct finding *f = result_finding(run->result, s->outcome == STEP_FAILED ? SEV_WARNING : SEV_NOTE,
-                                           s->outcome == STEP_FAILED ? "changeset-failed" : "precondition",
-                                           "changeset %s: %s", changeset_name(a, s->set), s->note);
-        f->file = s->set->file;
-        f->line = s->set->line;
-    }
-}
 
 static void report_ids(struct run *run, const struct deploy_report *r)
 {
@@ -67,20 +48,32 @@ static void report_ids(struct run *run, const struct deploy_report *r)
     result_output(run->result, "transaction_ids", json.s);
 }
 
-static bool dry_run(struct run *run, const struct schema_config *c, struct deploy *d)
+static bool dry_run(struct run *run, struct deploy *d)
 {
-    struct str script = str_new(run->cx->arena);
-    const struct plan *plan = deploy_plan(d);
-    if (!deploy_preview(run->cx, d, &script) || !schema_write_sql(run, "deploy.sql", script.s))
-        return false;
-    schema_list_pending(run, d, "Changesets that would run", c->count);
+    const struct ran *last = deploy_last(d);
     result_output_int(run->result, "changesets_applied", 0);
     result_output(run->result, "transaction_ids", "[]");
-    result_output_int(run->result, "changesets_pending", (long long)plan->to_run);
-    result_verdict(run->result, VERDICT_PASS);
-    result_summary(run->result, "dry run: %s would run",
-                   text_plural(run->cx->arena, (long long)plan->to_run, "changeset"));
-    return true;
+    result_output_int(run->result, "changesets_pending", (long long)deploy_plan(d)->to_run);
+    result_output(run->result, "pre_start_tag", last ? last->tag : "");
+    return schema_preview_deploy(run, d, "deploy.sql", false);
+}
+
+/* As Liquibase, which then runs everything, too: it may be a slip. */
+static void warn_of_tag(struct run *run, const struct schema_config *c, const struct deploy *d)
+{
+    const struct plan *plan = deploy_plan(d);
+    struct ran_list rows = deploy_rows(d);
+    bool found = text_empty(c->to_tag);
+
+    for (size_t i = 0; i < plan->items.n && !found; i++) {
+        const char *tag = deploy_set_tag(plan->items.at[i].set);
+        found = tag && text_equal(tag, c->to_tag);
+    }
+    for (size_t i = 0; i < rows.n && !found; i++)
+        found = text_equal_nocase(rows.at[i].tag, c->to_tag);
+    if (!found)
+        result_finding(run->result, SEV_WARNING, "tag-not-found",
+                       "no changeset sets the tag '%s' and no row has it, so all that is pending runs", c->to_tag);
 }
 
 static bool run_deploy(struct run *run, const void *config)
@@ -92,10 +85,18 @@ static bool run_deploy(struct run *run, const void *config)
     struct deploy_report report;
     DEPLOY_AUTO d = NULL;
 
+    if (schema_is_flyway(c))
+        return flyway_deploy_stage(run, c);
+    if (c->action >= ACTION_CLEAR_SUMS)
+        return schema_action(run, c);
+    if (c->action == ACTION_SYNC_TO_TAG && text_empty(c->to_tag))
+        return fail(cx, E_INPUT, "the action changelog-sync-to-tag needs the input to_tag");
     if (!schema_open(run, c, &log, &d) || !deploy_check(cx, d))
         return false;
+    schema_note_order(run, d);
+    warn_of_tag(run, c, d);
     if (run->dry_run)
-        return dry_run(run, c, d);
+        return dry_run(run, d);
 
     long long started = clock_ms();
     bool ok = deploy_run(cx, d, &report);
@@ -106,25 +107,23 @@ static bool run_deploy(struct run *run, const void *config)
     result_output(run->result, "pre_start_tag", report.pre_start_tag);
     result_output(run->result, "deployment_id", report.deployment_id);
     report_ids(run, &report);
-    if (report.steps.n)
-        list_steps(run, &report);
-    if (report.sql.len) {
-        struct ctx writing = {.arena = a}; /* a full disk must not hide why the deploy failed */
-        struct run again = *run;
-        again.cx = ok ? cx : &writing;
-        if (!schema_write_sql(&again, "deploy.sql", report.sql.s) && ok)
-            return false;
-    }
-    if (!ok)
+    schema_report_sets(run, &report);
+    schema_report_steps(run, &report);
+    if (!schema_report_sql(run, "deploy.sql", &report, ok) || !ok)
         return false;
 
     result_verdict(run->result, VERDICT_PASS);
     if (!report.applied && !report.failed) {
-        result_summary(run->result, "nothing to do: all %s of %s ran before",
-                       text_plural(a, (long long)log.sets.n, "changeset"), log.path);
+        if (report.left)
+            result_summary(run->result, "nothing to do: %s pending, but none that this run takes",
+                           text_plural(a, (long long)report.left, "changeset"));
+        else
+            result_summary(run->result, "nothing to do: all %s of %s ran before",
+                           text_plural(a, (long long)log.sets.n, "changeset"), log.path);
         return true;
     }
-    result_summary(run->result, "%s applied%s%s", text_plural(a, (long long)report.applied, "changeset"),
+    result_summary(run->result, "%s %s%s%s", text_plural(a, (long long)report.applied, "changeset"),
+                   c->action == ACTION_UPDATE ? "applied" : "recorded without running",
                    report.failed ? arena_printf(a, ", %zu failed (failOnError:false)", report.failed) : "",
                    report.left ? arena_printf(a, ", %zu still pending", report.left) : "");
     result_proof(
@@ -136,14 +135,16 @@ static bool run_deploy(struct run *run, const void *config)
 
 const struct stage stage_schema_deploy = {
     .name = "schema-deploy",
-    .summary = "Run the pending changesets of a Liquibase changelog",
+    .summary = "Run the pending changesets of a Liquibase changelog, or Flyway migrations",
     .manual =
         "Reads changelogs in XML, YAML, JSON and formatted SQL, and plain .sql files as one changeset, as Liquibase 4.33 does, and\n"
         "keeps its history and lock tables, so that both can work on one database in turn. Everything is checked before the first\n"
         "change: syntax, names, duplicate changesets, edited changesets that already ran.\n"
         "\n"
-        "A changeset and its row in the history are one transaction. With runInTransaction:false its statements run one by one;\n"
-        "how far they came is noted in the table databasechangelog_progress, and the next run goes on there.\n"
+        "A changeset and its row in the history are one transaction. With runInTransaction:false, or with a statement that cannot\n"
+        "stand in a transaction (CREATE INDEX CONCURRENTLY, VACUUM …), its statements run one by one; how far they came is noted in\n"
+        "the table databasechangelog_progress, and the next run goes on there. Small changesets are sent together, each in its own\n"
+        "transaction.\n"
         "\n"
         "Traffic never queues for long behind a waiting statement: after lock_timeout the changeset is rolled back and tried again\n"
         "after a pause, up to lock_retries times; then the stage fails with exit status 14 and may be run again. Statements that build\n"
@@ -152,8 +153,18 @@ const struct stage stage_schema_deploy = {
         "The changelog lock dies with its owner: a killed run never blocks the next one. A lock that another tool holds is honoured\n"
         "for lock_wait. The connection must be a session of its own: a pooler in transaction mode does not do.\n"
         "\n"
+        "action does what Liquibase's command of that name does to the history: changelog-sync and mark-next-changeset-ran record\n"
+        "changesets without running them, clear-checksums empties the checksums, tag tags the newest row (with the input tag),\n"
+        "release-lock frees a lock whose owner is gone: one of a dead run of dbstep, or one of another tool when the database has no\n"
+        "other session, or with force.\n"
+        "\n"
+        "Preconditions of the changelog and of changesets are asked as Liquibase asks them. A changeset with runWith is refused.\n"
+        "\n"
         "${name} in a changelog is replaced by the environment variable of that name, else by an item of parameters, else by a\n"
         "property of the changelog.\n"
+        "\n"
+        "With migrations (folders) in place of changelog_file, Flyway's migrations are deployed, with Flyway's history and lock; see\n"
+        "docs/flyway.md. flyway_action makes a baseline, repairs the history, or undoes.\n"
         "\n"
         "Exit status 20: a changeset failed and nothing changed; 21: earlier changesets were applied and stay; 4: a changeset that\n"
         "already ran was edited, or a precondition halts; 14: the changelog or a table is locked; 22: the connection was lost while\n"

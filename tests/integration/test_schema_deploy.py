@@ -156,6 +156,31 @@ def test_fail_on_error_false(lab):
     assert (r.outputs["changesets_failed"], r.outputs["changesets_pending"]) == (1, 1) and r.finding_codes() == ["changeset-failed"]
 
 
+def test_fail_on_error_false_outside_of_a_transaction(lab):
+    """As under Liquibase the run goes on; what was done is noted, and the next run goes on behind it."""
+    lab.write("--changeset b:1 failOnError:false runInTransaction:false\ncreate table a (x int);\ninsert into nix values (1);\n"
+              "--changeset b:2\ncreate table b (x int);\n")
+    r = lab.deploy()
+    assert lab.ids() == ["2"] and lab.exists("a") and r.outputs["changesets_failed"] == 1
+    lab.sql("CREATE TABLE nix (x int)")
+    lab.deploy()
+    assert lab.ids() == ["2", "1"] and lab.value("SELECT count(*) FROM nix") == 1
+
+
+def test_statements_that_cannot_stand_in_a_transaction_are_recognised(lab):
+    """Without runInTransaction:false Liquibase fails here."""
+    lab.write("--changeset b:1\ncreate table a (x int);\ncreate index concurrently ax on a (x);\n--changeset b:2\nvacuum a;\n"
+              "--rollback drop index concurrently ax;\n")
+    r = lab.deploy()
+    assert lab.ids() == ["1", "2"] and lab.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ax'::regclass")
+    assert "outside of one" in r.err and not lab.exists("databasechangelog_progress")
+    assert lab.run("schema-rollback", count=1).status == 0 and not lab.exists("ax")
+    lab.write("--changeset b:1\ncreate table a (x int);\ncreate index concurrently ax on a (x);\n"
+              "--changeset b:3\ncreate table c (x int);\ncreate index concurrently cx on c (nix);\n")
+    r = lab.run()
+    assert r.status == 21 and "goes on with statement 2" in r.err and lab.exists("c"), r
+
+
 def test_count_tag_and_pre_start_tag(lab):
     lab.write(THREE)
     r = lab.deploy(count=1, tag="v1")

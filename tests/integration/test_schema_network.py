@@ -67,9 +67,11 @@ def through(lab, proxy, **kw):  # noqa: F811
     return lab.run(db_url=f"postgresql://postgres@127.0.0.1:{proxy.port}/{lab.db}?sslmode=disable", **kw)
 
 
-def log_of(n):
-    return "CREATE TABLE seen (id int);\n".join(["--changeset a:0\n", ""]) + "".join(
-        f"--changeset a:{i}\nINSERT INTO seen VALUES ({i});\n" for i in range(1, n))
+def log_of(n, apart=False):
+    """Small changesets are sent together; a precondition keeps them apart."""
+    ask = "--preconditions onFail:HALT\n--precondition-sql-check expectedResult:1 SELECT 1\n" if apart else ""
+    return "CREATE TABLE seen (id int);\n".join([f"--changeset a:0\n{ask}", ""]) + "".join(
+        f"--changeset a:{i}\n{ask}INSERT INTO seen VALUES ({i});\n" for i in range(1, n))
 
 
 def check_each_ran_once(lab, n):  # noqa: F811
@@ -81,7 +83,7 @@ def check_each_ran_once(lab, n):  # noqa: F811
 @pytest.mark.parametrize("nth", [1, 2, 4, 6])
 def test_commit_arrives_and_its_answer_is_lost(lab, nth):  # noqa: F811
     """The server commits, the client never hears of it: the outcome is asked for, and nothing runs twice."""
-    lab.write(log_of(6))
+    lab.write(log_of(6, apart=True))
     seen = [0]
 
     def cut_after_commit(proxy, link, data):
@@ -107,7 +109,7 @@ def test_commit_arrives_and_its_answer_is_lost(lab, nth):  # noqa: F811
 
 @pytest.mark.parametrize("nth", [1, 2, 4, 6])
 def test_commit_never_arrives(lab, nth):  # noqa: F811
-    lab.write(log_of(6))
+    lab.write(log_of(6, apart=True))
     seen = [0]
 
     def cut_before_commit(proxy, link, data):
@@ -125,9 +127,36 @@ def test_commit_never_arrives(lab, nth):  # noqa: F811
     check_each_ran_once(lab, 6)
 
 
+@pytest.mark.parametrize("arrives", [False, True])
+def test_changesets_that_were_sent_together(lab, arrives):  # noqa: F811
+    """Several transactions in one packet: all of them are done, or none, and the run finds out which."""
+    lab.write(log_of(6))
+    seen = [0]
+
+    def cut(proxy, link, data):
+        if data.count(b"COMMIT") < 6:
+            return
+        seen[0] += 1
+        if not arrives:
+            link.cut()
+            raise OSError
+        link.deaf = True
+        threading.Timer(0.3, link.cut).start()
+
+    proxy = Proxy(lab.server.port, cut)
+    first = through(lab, proxy)
+    proxy.close()
+    assert seen[0] == 1 and first.status == (0 if arrives else 12), first
+    assert len(lab.ids()) == (6 if arrives else 0), first
+    if arrives:
+        assert int(first.outputs["changesets_applied"]) == 6, first
+    assert lab.run().status == 0
+    check_each_ran_once(lab, 6)
+
+
 def test_server_gone_for_good_after_commit(lab, server_factory):  # noqa: F811
     """Nobody can be asked what became of the COMMIT: status 22, never a guess."""
-    lab.write(log_of(6))
+    lab.write(log_of(6, apart=True))
     seen = [0]
 
     def cut_and_close(proxy, link, data):

@@ -1,2 +1,2 @@
 -- A changeset ran for the first time. All values are literals, so that the statement can be printed and pipelined.
-INSERT INTO {history} (ID, AUTHOR, FILENAME, DATEEXECUTED, ORDEREXECUTED, MD5SUM, DESCRIPTION, COMMENTS, EXECTYPE, CONTEXTS, LABELS, LIQUIBASE, DEPLOYMENT_ID) VALUES ({id}, {author}, {filename}, NOW(), {order}, {md5sum}, {description}, {comments}, {exectype}, {contexts}, {labels}, {liquibase}, {deployment})
+INSERT INTO {history} (ID, AUTHOR, FILENAME, DATEEXECUTED, ORDEREXECUTED, MD5SUM, DESCRIPTION, COMMENTS, EXECTYPE, CONTEXTS, LABELS, LIQUIBASE, DEPLOYMENT_ID{tag_column}) VALUES ({id}, {author}, {filename}, NOW(), {order}, {md5sum}, {description}, {comments}, {exectype}, {contexts}, {labels}, {liquibase}, {deployment}{tag_value})

@@ -1,20 +1,10 @@
--- Everything a run must know before it reads the history, in one round trip.
+-- Everything a run must know before it reads the history, in one round trip. Look-ups by name rather than queries of the catalogue: a
+-- fresh session would spend more time on planning those than a deploy with nothing to do takes.
 -- $1: schema of the history tables, NULL for the default one; $2: default schema, NULL for the session's; $3 to $5: the names of history, lock, notes.
-WITH place AS (
-    SELECT coalesce($2::text, current_schema()) AS default_schema,
-           coalesce($1::text, $2::text, current_schema()) AS history_schema
-), tables AS (
-    SELECT c.relname, c.oid
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, place
-    WHERE n.nspname = place.history_schema AND c.relname IN ($3::text, $4::text, $5::text) AND c.relkind IN ('r', 'p', 'v', 'f')
-)
-SELECT place.default_schema, place.history_schema, current_setting('search_path'),
-       EXISTS (SELECT FROM tables WHERE relname = $3) AS history_exists,
-       EXISTS (SELECT FROM tables WHERE relname = $4) AS lock_exists,
-       (SELECT string_agg(lower(a.attname) || ':' || a.atttypmod, ' ')
-        FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid
-        WHERE t.relname = $3 AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
-       coalesce(host(inet_client_addr()), 'local') AS client,
-       EXISTS (SELECT FROM pg_namespace WHERE nspname = place.history_schema) AS schema_exists,
-       EXISTS (SELECT FROM tables WHERE relname = $5) AS progress_exists
-FROM place
+SELECT place.work, place.tables, current_setting('search_path'),
+       to_regclass(format('%I.%I', place.tables, $3::text)) IS NOT NULL AS history_exists,
+       to_regclass(format('%I.%I', place.tables, $4::text)) IS NOT NULL AS lock_exists,
+       to_regclass(format('%I.%I', place.tables, $5::text)) IS NOT NULL AS progress_exists,
+       to_regnamespace(quote_ident(place.tables)) IS NOT NULL AS schema_exists,
+       coalesce(host(inet_client_addr()), 'local') AS client
+FROM (SELECT coalesce($2::text, current_schema()::text) AS work, coalesce($1::text, $2::text, current_schema()::text, '') AS tables) place

@@ -1,7 +1,8 @@
 /* statement_kind.c - the few things that must be known of a statement before it is sent, read off its first words. */
 #include <string.h>
 
-#include "deploy_internal.h"
+#include "dbstep/statement_kind.h"
+#include "dbstep/str.h"
 
 /* The next word, comments and blanks skipped; "" at a symbol or the end. */
 static size_t word(const char **p)
@@ -35,6 +36,12 @@ static bool accept(const char **p, const char *keyword)
         return false;
     *p = at + n;
     return true;
+}
+
+bool statement_empty(const char *sql)
+{
+    const char *p = sql;
+    return !word(&p) && !*p;
 }
 
 bool statement_controls_transaction(const char *sql)
@@ -71,22 +78,28 @@ bool statement_may_commit(const char *sql)
     return accept(&p, "call") || accept(&p, "do");
 }
 
-bool statement_changes_session(const char *sql)
+bool statement_sets(const char *sql)
 {
     const char *p = sql;
     if (accept(&p, "set"))
         return !accept(&p, "local") && !accept(&p, "transaction") && !accept(&p, "constraints");
+    return accept(&p, "reset");
+}
+
+bool statement_changes_session(const char *sql)
+{
+    const char *p = sql;
     if (accept(&p, "create"))
         return accept(&p, "temp") || accept(&p, "temporary");
-    return accept(&p, "reset") || accept(&p, "listen") || accept(&p, "prepare") || accept(&p, "load") ||
+    return statement_sets(sql) || accept(&p, "listen") || accept(&p, "prepare") || accept(&p, "load") ||
            strcasestr(sql, "set_config") || strcasestr(sql, "advisory_lock");
 }
 
-/* Is the keyword among the words that follow? Quoted names and symbols are passed over. */
-static bool has_word(const char *p, const char *keyword)
+/* Are the keywords among the words that follow, one behind the other? Quoted names and symbols are passed over. */
+static bool has_words(const char *p, const char *keyword, const char *next)
 {
     while (*p) {
-        if (accept(&p, keyword))
+        if (accept(&p, keyword) && (!next || accept(&p, next)))
             return true;
         size_t n = word(&p);
         if (*p == '"' || *p == '\'') {
@@ -106,10 +119,70 @@ bool statement_is_concurrent(const char *sql)
     if (statement_index(NULL, sql, &index))
         return true;
     if (accept(&p, "reindex"))
-        return has_word(p, "concurrently");
+        return has_words(p, "concurrently", NULL);
     if (accept(&p, "alter"))
-        return accept(&p, "table") && has_word(p, "detach") && has_word(p, "concurrently");
+        return accept(&p, "table") && has_words(p, "detach", NULL) && has_words(p, "concurrently", NULL);
     return accept(&p, "vacuum");
+}
+
+bool statement_alone(const char *sql)
+{
+    const char *p = sql;
+    bool create = accept(&p, "create");
+    if (create || accept(&p, "drop")) {
+        if (accept(&p, "database") || accept(&p, "tablespace") || accept(&p, "subscription"))
+            return true;
+        accept(&p, "unique");
+        return accept(&p, "index") && accept(&p, "concurrently");
+    }
+    if (accept(&p, "alter"))
+        return accept(&p, "system") || statement_is_concurrent(sql);
+    if (accept(&p, "reindex")) {
+        const char *options = p;
+        word(&options);
+        if (*options == '(') /* (VERBOSE, TABLESPACE x) */
+            p = strchr(options, ')') ? strchr(options, ')') + 1 : options;
+        accept(&p, "verbose");
+        return accept(&p, "schema") || accept(&p, "database") || accept(&p, "system") || statement_is_concurrent(sql);
+    }
+    return accept(&p, "vacuum") || (accept(&p, "discard") && accept(&p, "all"));
+}
+
+bool statement_copies_in(const char *sql)
+{
+    const char *p = sql;
+    return accept(&p, "copy") && has_words(p, "from", "stdin");
+}
+
+size_t statement_position(const char *text, int position)
+{
+    size_t i = 0;
+    for (int left = position - 1; left > 0 && text[i]; left--) {
+        i++;
+        while (((unsigned char)text[i] & 0xC0) == 0x80)
+            i++;
+    }
+    return i;
+}
+
+/* The line around a byte, cut to what fits a message, and a caret below the byte. */
+const char *statement_line(struct arena *a, const char *text, size_t offset)
+{
+    size_t from = offset, to = offset;
+    while (from && text[from - 1] != '\n' && offset - from < 80)
+        from--;
+    while (from < offset && ((unsigned char)text[from] & 0xC0) == 0x80)
+        from++;
+    while (text[to] && text[to] != '\n' && to - offset < 80)
+        to++;
+    to = from + text_utf8_prefix(text + from, to - from, to - from);
+    struct str out = str_new(a);
+    str_addf(&out, "    %.*s\n    ", (int)(to - from), text + from);
+    for (size_t i = from; i < offset; i++)
+        if (((unsigned char)text[i] & 0xC0) != 0x80)
+            str_addc(&out, text[i] == '\t' ? '\t' : ' ');
+    str_addc(&out, '^');
+    return out.s;
 }
 
 const char *statement_end(const char *text, size_t len)

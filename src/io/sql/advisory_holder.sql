@@ -1,4 +1,4 @@
--- The session that holds the advisory lock. $1: its key.
+-- The session that holds the advisory lock, of a session or of a transaction. $1: its key.
 SELECT l.pid, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
        coalesce(date_trunc('second', a.backend_start)::text, '')
 FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
