@@ -1,0 +1,8 @@
+"""Where dbstep differs from Liquibase and means to: each entry names a section of docs/liquibase.md that gives the reason.
+
+A difference is (folder of the corpus, id of the changeset, what differs); None stands for anything. Each one listed must really be one: a
+test fails when it has gone.
+"""
+
+DIFFERENCES = {
+}
