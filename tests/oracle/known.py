@@ -6,3 +6,9 @@ test fails when it has gone.
 
 DIFFERENCES = {
 }
+
+# files in corpus/errors
+READ_AND_REFUSED_BY_LIQUIBASE = {
+}
+REFUSED_AND_READ_BY_LIQUIBASE = {
+}
