@@ -18,6 +18,12 @@ NOW = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+(\+\d\d)?")  # microsecond
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
+def said(run):
+    """What went wrong, in a form that pytest does not shorten."""
+    e = (run.result or {}).get("error") or {}
+    return f"exit {run.status}: {e.get('message')}; {e.get('detail')}; {e.get('file')}:{e.get('line')}" if e else repr(run)[-3000:]
+
+
 class Both:
     """One database deployed by Liquibase, one by dbstep."""
 
@@ -64,7 +70,7 @@ def both_ways(both, tally, has_stage, subject):
     r = both.lb(both.theirs, "update")
     assert r["exit"] == 0, r["text"][-3000:]
     r = both.stages.run("schema-deploy", root, both.ours)
-    assert r.status == 0, r
+    assert r.status == 0, said(r)
     both.assert_equal("after the deploy")
     rows = both.history(both.theirs)
     tally(f"changesets of {subject} deployed by both, rows and schemas equal", len(rows))
@@ -83,12 +89,12 @@ def both_ways(both, tally, has_stage, subject):
         rows = both.history(both.theirs)
     else:
         r = both.stages.run("schema-status", root, both.theirs)
-        assert r.status == 0 and r.outputs["changesets_changed"] in (0, "0"), r
+        assert r.status == 0 and r.outputs["changesets_changed"] in (0, "0"), said(r)
         pending = [f["object"] for f in r.result["findings"] if f["code"] == "pending"]
         unsettled = {f"{row}" for row in unrecorded(both)}
         assert len(pending) == len(unsettled), (pending, unsettled)
         r = both.stages.run("schema-deploy", root, both.theirs)
-        assert r.status == 0 and int(r.outputs["changesets_applied"]) == 0, r
+        assert r.status == 0 and int(r.outputs["changesets_applied"]) == 0, said(r)
         # and the other way round
         r = both.lb(both.ours, "validate")
         assert r["exit"] == 0, r["text"]
@@ -106,7 +112,7 @@ def both_ways(both, tally, has_stage, subject):
     left = len(both.history(both.theirs))
     if left < len(rows):
         r = both.stages.run("schema-rollback", root, both.ours, count=len(rows) - left)
-        assert r.status == 0, r
+        assert r.status == 0, said(r)
         both.assert_equal("after the rollback")
     tally(f"changesets of {subject} rolled back by both, rows and schemas equal", len(rows) - left)
 
