@@ -109,8 +109,7 @@ static bool undo(struct ctx *cx, const struct asked *q, const struct changelog *
     const struct rollback *r = &cs->rollback;
     const struct change_list *run = &r->changes;
     switch (r->kind) {
-    case ROLLBACK_EMPTY:
-        return true;
+    case ROLLBACK_EMPTY: return true;
     case ROLLBACK_CHANGESET: {
         const struct changeset *other = find(log, cs);
         if (!other)
