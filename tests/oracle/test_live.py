@@ -91,8 +91,8 @@ def both_ways(both, tally, has_stage, subject):
         r = both.stages.run("schema-status", root, both.theirs)
         assert r.status == 0 and r.outputs["changesets_changed"] in (0, "0"), said(r)
         pending = [f["object"] for f in r.result["findings"] if f["code"] == "pending"]
-        unsettled = {f"{row}" for row in unrecorded(both)}
-        assert len(pending) == len(unsettled), (pending, unsettled)
+        unsettled = unrecorded(both)
+        assert len(pending) == unsettled, (pending, unsettled)
         r = both.stages.run("schema-deploy", root, both.theirs)
         assert r.status == 0 and int(r.outputs["changesets_applied"]) == 0, said(r)
         # and the other way round
@@ -101,7 +101,7 @@ def both_ways(both, tally, has_stage, subject):
         r = both.lb(both.ours, "status", "--verbose")
         assert r["exit"] == 0 and ("is up to date" in r["text"]) == (not unsettled), r["text"]
         r = both.lb(both.ours, "update")
-        assert r["exit"] == 0 and re.search(r"Run: +0$", r["out"], re.M), r["text"]
+        assert r["exit"] == 0 and re.search(rf"^Run: +{unsettled}$", r["out"], re.M), r["text"]
         assert both.history(both.ours) == rows and both.history(both.theirs) == rows, "a run with nothing to do changed the history"
         tally(f"changesets of {subject} that each found done by the other", len(rows))
 
@@ -118,10 +118,10 @@ def both_ways(both, tally, has_stage, subject):
 
 
 def unrecorded(both):
-    """Changesets that are meant to run and have no row, in Liquibase's eyes: failOnError:false and CONTINUE leave none."""
+    """How many changesets are meant to run and have no row, in Liquibase's eyes: failOnError:false and CONTINUE leave none."""
     r = both.lb(both.theirs, "status", "--verbose")
     m = re.search(r"(\d+) changesets? ha(?:s|ve) not been applied", r["text"])
-    return range(int(m[1])) if m else range(0)
+    return int(m[1]) if m else 0
 
 
 @pytest.mark.parametrize("root", deployable(), ids=str)
