@@ -92,3 +92,8 @@ def pytest_terminal_summary(terminalreporter):
                     sums[what] += int(n)
     for what in sorted(sums):
         terminalreporter.write_line(f"oracle: {sums[what]:>7} {what}")
+
+
+@pytest.fixture
+def wait():
+    return integration.wait_until

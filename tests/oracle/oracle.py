@@ -94,7 +94,7 @@ class Root:
 
 
 def roots():
-    return [Root(f) for f in sorted(glob.glob(os.path.join(CORPUS, "*"))) if os.path.basename(f) != "errors"]
+    return [Root(f) for f in sorted(glob.glob(os.path.join(CORPUS, "*"))) if os.path.basename(f) not in ("better", "errors")]
 
 
 # ---- comparing what the two make of a changelog ----
