@@ -89,7 +89,9 @@ public final class Ask {
                 // a database each: a changelog may leave settings behind in it
                 Database db = DatabaseFactory.getInstance().openDatabase(
                         "offline:postgresql?version=15.0&outputLiquibaseSql=none", null, null, null, accessor);
-                file(db, accessor, file, new Contexts(givenContexts), new LabelExpression(givenLabels), parameters, out);
+                // the sums ask the scope's database which changes its dbms leaves out
+                Scope.child(Scope.Attr.database.name(), db, () -> file(db, accessor, file, new Contexts(givenContexts),
+                        new LabelExpression(givenLabels), parameters, out));
             }
         });
     }
