@@ -70,17 +70,15 @@ unit() {
     done
 }
 
-# pytest of one folder of tests/
-pytest_in() {
-    local folder=$1 rc=0 total errors failures skip
-    local xml=$logs/$folder.xml
-    shift
+# pytest of a folder of tests/, in so many processes, among which tests are dealt out so
+pytest_in() { # folder, processes, distribution, pytest arguments
+    local folder=$1 jobs=$2 dist=$3 xml=$logs/$1.xml rc=0 total errors failures skip
+    shift 3
     if ! ls tests/"$folder"/test_*.py >/dev/null 2>&1; then
         echo "$folder: no tests"
         return
     fi
     # the system's interpreter: it is the one that sees Debian's python3-* packages
-    # one process more than there are cores, since tests wait for servers a lot; each has servers of its own, files stay whole
     /usr/bin/python3 -m pytest tests/"$folder" -q -p no:cacheprovider -n "${TEST_JOBS:-$jobs}" --dist "$dist" \
         --junitxml="$xml" "$@" 2>&1 |
         tee "$logs/$folder.log" || rc=$?
@@ -105,8 +103,10 @@ pytest_in() {
 for kind in $kinds; do
     case $kind in
     unit) unit ;;
-    integration) jobs=$(($(nproc) + 1)) dist=loadfile pytest_in integration "$@" ;;
-    oracle) jobs=$(nproc) dist=load pytest_in oracle "$@" ;; # a JVM each, which wants a core
+    # one process more than there are cores, since tests wait for servers a lot; each has servers of its own, files stay whole
+    integration) pytest_in integration $(($(nproc) + 1)) loadfile "$@" ;;
+    # each process has a JVM, which wants a core
+    oracle) pytest_in oracle "$(nproc)" load "$@" ;;
     *) echo "test.sh: no such kind of tests: $kind" >&2; exit 2 ;;
     esac
 done
