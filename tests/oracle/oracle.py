@@ -73,7 +73,7 @@ def dump(folder, files, options=None):
     """What dbstep makes of changelogs, in the same words."""
     p = subprocess.run([DUMP, str(folder)] + ask_options(options or {}) + ["-"], input="\n".join(files) + "\n", capture_output=True, text=True,
                        timeout=300, errors="replace")
-    lines = [json.loads(line) for line in p.stdout.splitlines()]
+    lines = [json.loads(line) for line in p.stdout.split("\n") if line]  # not splitlines(): texts hold U+2028 and its like
     if p.returncode:
         lines.append({"root": "(after the last)", "error": f"dump ended with {p.returncode}: {p.stderr[-1500:]}"})
     return lines
