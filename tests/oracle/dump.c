@@ -221,6 +221,7 @@ static void put_file(struct asked *q, const char *file)
         arena_reset(&a, m);
     }
     arena_free(&a);
+    fflush(stdout); /* should the next one end the process */
 }
 
 int main(int argc, char **argv)
