@@ -1,7 +1,7 @@
 /* dump.c - what dbstep makes of changelogs, in the words of Ask.java, so that the two can be compared line by line.
  *
  * dump DIR [--contexts=C] [--labels=L] [-Dname=value]... FILE... ; FILE is relative to DIR, "-" reads names from stdin. Statements are generated
- * as without a database, and split as Liquibase splits.
+ * as without a database, and split as Liquibase splits. A line "#" ends each file.
  */
 #include <stdio.h>
 #include <string.h>
@@ -221,7 +221,8 @@ static void put_file(struct asked *q, const char *file)
         arena_reset(&a, m);
     }
     arena_free(&a);
-    fflush(stdout); /* should the next one end the process */
+    puts("#"); /* done with this one, should the next one end the process */
+    fflush(stdout);
 }
 
 int main(int argc, char **argv)

@@ -70,12 +70,20 @@ def ask_options(options):
 
 
 def dump(folder, files, options=None):
-    """What dbstep makes of changelogs, in the same words."""
-    p = subprocess.run([DUMP, str(folder)] + ask_options(options or {}) + ["-"], input="\n".join(files) + "\n", capture_output=True, text=True,
-                       timeout=300, errors="replace")
-    lines = [json.loads(line) for line in p.stdout.split("\n") if line]  # not splitlines(): texts hold U+2028 and its like
-    if p.returncode:
-        lines.append({"root": "(after the last)", "error": f"dump ended with {p.returncode}: {p.stderr[-1500:]}"})
+    """What dbstep makes of changelogs, in the same words. A file that ends the program is an error of that file."""
+    lines = []
+    while files:
+        p = subprocess.run([DUMP, str(folder)] + ask_options(options or {}) + ["-"], input="\n".join(files) + "\n", capture_output=True, text=True,
+                           timeout=300, errors="replace")
+        complete = p.stdout.split("\n")[:-1]  # not splitlines(): texts hold U+2028 and its like
+        lines += [json.loads(line) for line in complete if not line.startswith("#")]
+        done = sum(line.startswith("#") for line in complete)
+        if p.returncode == 0:
+            break
+        crashed = files[done]
+        lines = [line for line in lines if line["root"] != crashed]
+        lines.append({"root": crashed, "error": f"dump ended with {p.returncode}: {p.stderr[:1500]}", "at_file": ""})
+        files = files[done + 1:]
     return lines
 
 
