@@ -158,7 +158,7 @@ static void put_changeset(struct ctx *cx, struct json_writer *w, const struct as
 
     json_object(w, NULL);
     json_string(w, "root", q->source.file);
-    json_string(w, "file", cs->path);
+    json_string(w, "file", cs->filename);
     json_string(w, "id", cs->id);
     json_string(w, "author", cs->author);
     changeset_checksum(cx->arena, cs, CHECKSUM_V8, sum);

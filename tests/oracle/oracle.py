@@ -108,8 +108,11 @@ def roots():
 # ---- comparing what the two make of a changelog ----
 
 def squeeze(sql):
-    """A statement without what no server sees."""
-    return re.sub(r"\s+", " ", sql).strip().rstrip(";").strip()
+    """A statement without what no server sees, and without the order of foreign keys in CREATE TABLE, which is that of a hash in Liquibase."""
+    sql = re.sub(r"\s+", " ", sql).strip().rstrip(";").strip()
+    if sql.startswith("CREATE TABLE") and sql.count(" FOREIGN KEY ") > 1:
+        sql = " ".join(sorted(re.split(r", (?=CONSTRAINT |UNIQUE )|\)$", sql)))
+    return sql
 
 
 class Comparison:
