@@ -146,7 +146,7 @@ public final class Ask {
         line.put("run_always", set.isAlwaysRun());
         line.put("run_in_transaction", set.isRunInTransaction());
         line.put("fail_on_error", set.getFailOnError() == null || set.getFailOnError());
-        line.put("ignore", set.isIgnore());
+        line.put("ignore", set.isIgnore() || set.isInheritableIgnore());
         line.put("run_order", set.getRunOrder());
         line.put("quoting", set.getObjectQuotingStrategy() == null ? null : set.getObjectQuotingStrategy().name());
         List<String> sums = new ArrayList<>();

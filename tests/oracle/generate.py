@@ -114,7 +114,8 @@ def tree_of_change(e):
             fields[local(c.tag)] = c.text or ""
     own = "".join([e.text or ""] + [c.tail or "" for c in e])
     if name in BODY:
-        fields[BODY[name]] = own.strip()
+        if own.strip():
+            fields[BODY[name]] = own.strip()
     elif own.strip():
         fields["value"] = own.strip()
     return name, fields
