@@ -190,6 +190,10 @@ TEXTS = ["x", "it's", "a;b", "two  blanks", "line\nbreak", "ümläut", "☃🙂"
 WORDS = ["order", "user", "group", "Mixed", "with blank", "lower", "select", "end", "a_b", "x1", "naïve", "UPPER", "table", "type", "key", "value", "name"]
 
 
+INVERSE = {"createTable", "addColumn", "renameTable", "renameColumn", "renameSequence", "renameView", "createSequence", "createView", "createIndex",
+           "addUniqueConstraint", "addNotNullConstraint", "dropNotNullConstraint", "addDefaultValue", "empty", "output"}
+
+
 class Maker:
     """Knows what the database holds, so that every changeset can run."""
 
@@ -197,7 +201,7 @@ class Maker:
         self.r = random.Random(seed)
         self.n = 0
         self.tables, self.views, self.sequences, self.indexes, self.uniques = {}, [], [], [], []
-        self.quoting = None
+        self.drops = self.maybe(0.5)  # without, everything can be rolled back
 
     def name(self, prefix="n"):
         self.n += 1
@@ -522,6 +526,34 @@ class Maker:
         return self.pick([{"empty": {}}], [{"output": {"message": self.text().strip() or "m", "target": "STDERR"}}],
                          [{"createProcedure": {"procedureText": f"create procedure p{self.n}_{self.r.randrange(10**6)}() language sql as $$ select 1; select 'x' $$"}}])
 
+    @staticmethod
+    def undo(change):
+        """What undoes it as far as the next ones care."""
+        (name, f), = change.items()
+        if name == "createTable":
+            return [{"dropTable": {"tableName": f["tableName"]}}]
+        if name == "addColumn":
+            return [{"dropColumn": {"tableName": f["tableName"], "columnName": c["column"]["name"]}} for c in reversed(f["columns"])]
+        if name == "renameTable":
+            return [{"renameTable": {"oldTableName": f["newTableName"], "newTableName": f["oldTableName"]}}]
+        if name == "renameColumn":
+            return [{"renameColumn": {"tableName": f["tableName"], "oldColumnName": f["newColumnName"], "newColumnName": f["oldColumnName"]}}]
+        if name == "renameSequence":
+            return [{"renameSequence": {"oldSequenceName": f["newSequenceName"], "newSequenceName": f["oldSequenceName"]}}]
+        if name == "renameView":
+            return [{"renameView": {"oldViewName": f["newViewName"], "newViewName": f["oldViewName"]}}]
+        if name == "createSequence":
+            return [{"dropSequence": {"sequenceName": f["sequenceName"]}}]
+        if name == "createView":
+            return [{"dropView": {"viewName": f["viewName"]}}]
+        if name == "createIndex":
+            return [{"dropIndex": {"tableName": f["tableName"], "indexName": f["indexName"]}}]
+        if name == "addUniqueConstraint":
+            return [{"dropUniqueConstraint": {"tableName": f["tableName"], "constraintName": f["constraintName"]}}]
+        if name == "addNotNullConstraint":
+            return [{"dropNotNullConstraint": {"tableName": f["tableName"], "columnName": f["columnName"]}}]
+        return []
+
     KINDS = [("create_table", 5), ("add_column", 3), ("drop_column", 1), ("rename_column", 1), ("rename_table", 1), ("drop_table", 1), ("create_index", 2),
              ("drop_index", 1), ("add_unique", 1), ("drop_unique", 1), ("default_value", 2), ("not_null", 1), ("modify_type", 1), ("insert", 5), ("update", 1),
              ("delete", 1), ("view", 2), ("sequence", 2), ("remarks", 2), ("sql", 3), ("other", 2)]
@@ -529,7 +561,8 @@ class Maker:
     def changes(self):
         out = []
         for _ in range(self.r.choice([1, 1, 1, 2, 3])):
-            kind = self.r.choices([k for k, _ in self.KINDS], [w for _, w in self.KINDS])[0]
+            kinds = [(k, w) for k, w in self.KINDS if self.drops or not k.startswith("drop")]
+            kind = self.r.choices([k for k, _ in kinds], [w for _, w in kinds])[0]
             out += getattr(self, kind)() or []
         return out or self.create_table()
 
@@ -555,6 +588,9 @@ class Maker:
             s["changes"] = self.changes()
             if self.maybe(0.15):
                 s["rollback"] = self.pick("select 1", "select 1; select 'a;b'", [{"empty": {}}], [{"sql": {"sql": "select 2"}}])
+            elif any(name not in INVERSE for c in s["changes"] for name in c):
+                undo = [r for c in reversed(s["changes"]) for r in self.undo(c)]
+                s["rollback"] = undo or [{"empty": {}}]
             if self.maybe(0.1):
                 s["modifySql"] = [{"dbms": "postgresql"}, self.pick({"append": {"value": " /* appended */"}}, {"prepend": {"value": "/* first */ "}},
                                                                     {"regExpReplace": {"replace": r"\s+$", "with": ""}}, {"replace": {"replace": "  ", "with": " "}})]

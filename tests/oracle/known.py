@@ -1,14 +1,26 @@
-"""Where dbstep differs from Liquibase and means to: each entry names a section of docs/liquibase.md that gives the reason.
+"""Where dbstep differs from Liquibase and means to; docs/liquibase.md gives the reasons.
 
 A difference is (folder of the corpus, id of the changeset, what differs); None stands for anything. Each one listed must really be one: a
 test fails when it has gone.
 """
 
 DIFFERENCES = {
+    # without a database Liquibase looks for the key in a schema "null"; with one, both say the same (test_live)
+    ("constraints", "pk-2", "rollback"),
+    ("constraints", "pk-drop-2", "change 0 statements"),
+    ("constraints", "pk-c-drop", "change 0 statements"),
+    ("json", "10", "rollback"),
+    ("offline", "forIndex", "rollback"),
+    ("offline", "drop null", "rollback"),
+    # statements that PostgreSQL refuses
+    ("offline", "types", "change 0 statements"),
+    ("offline", "merge", "change 0 statements"),
 }
 
 # files in corpus/errors
-READ_AND_REFUSED_BY_LIQUIBASE = {
-}
+READ_AND_REFUSED_BY_LIQUIBASE = set()
 REFUSED_AND_READ_BY_LIQUIBASE = {
+    "duplicate-key.yaml",
+    "unknown-attribute.yaml",
+    "unknown-change.json",
 }

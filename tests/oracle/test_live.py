@@ -97,7 +97,8 @@ def both_ways(both, tally, has_stage, subject):
         assert r.status == 0 and int(r.outputs["changesets_applied"]) == 0, said(r)
         # and the other way round
         r = both.lb(both.ours, "validate")
-        assert r["exit"] == 0, r["text"]
+        # modifySql for contexts: sums depend on the contexts in force, of which `validate` knows none, so that it refuses its own history
+        assert r["exit"] == 0 or both.lb(both.theirs, "validate")["exit"] != 0, r["text"]
         r = both.lb(both.ours, "status", "--verbose")
         assert r["exit"] == 0 and ("is up to date" in r["text"]) == (not unsettled), r["text"]
         r = both.lb(both.ours, "update")
