@@ -40,6 +40,7 @@ import liquibase.serializer.core.string.StringChangeLogSerializer;
 import liquibase.sql.Sql;
 import liquibase.sql.visitor.SqlVisitor;
 import liquibase.sqlgenerator.SqlGeneratorFactory;
+import liquibase.statement.ExecutablePreparedStatementBase;
 import liquibase.statement.SqlStatement;
 
 /**
@@ -200,7 +201,13 @@ public final class Ask {
         out.put("supported", attempt(() -> String.valueOf(change.supports(db))));
         try {
             List<String> plain = new ArrayList<>(), visited = new ArrayList<>();
-            for (Sql sql : SqlGeneratorFactory.getInstance().generateSql(change.generateStatements(db), db)) {
+            SqlStatement[] statements = change.generateStatements(db);
+            for (SqlStatement statement : statements) {
+                if (statement instanceof ExecutablePreparedStatementBase) {
+                    throw new UnsupportedOperationException("a prepared statement, which has no text");
+                }
+            }
+            for (Sql sql : SqlGeneratorFactory.getInstance().generateSql(statements, db)) {
                 plain.add(sql.toSql());
                 visited.add(visit(db, sql.toSql(), visitors));
             }

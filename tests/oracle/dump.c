@@ -176,6 +176,7 @@ static void put_changeset(struct ctx *cx, struct json_writer *w, const struct as
     json_bool(w, "ignore", cs->ignore);
     json_string(w, "quoting", quoting[cs->quoting]);
     json_bool(w, "accepted", accepted(cs, q));
+    json_bool(w, "for_postgresql", dbms_matches(&cs->dbms));
     json_array(w, "changes");
     for (size_t i = 0; i < cs->changes.n; i++)
         put_change(cx, w, q, cs, &cs->changes.at[i]);

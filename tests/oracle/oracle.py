@@ -165,6 +165,9 @@ class Comparison:
             if "error" in c:
                 self.differences[(root, "-", "read")] = ("refused" if c in theirs else "read", c["error"])
                 return
+        # what is not for PostgreSQL, Liquibase does not even keep when it is XML, YAML or JSON
+        kept = {key(c) for c in theirs}
+        ours = [c for c in ours if c["for_postgresql"] or key(c) in kept]
         self.differ((root, "-"), "changesets", [key(c) for c in theirs], [key(c) for c in ours])
         mine = {key(c): c for c in ours}
         for c in theirs:
