@@ -40,7 +40,6 @@ import liquibase.serializer.core.string.StringChangeLogSerializer;
 import liquibase.sql.Sql;
 import liquibase.sql.visitor.SqlVisitor;
 import liquibase.sqlgenerator.SqlGeneratorFactory;
-import liquibase.statement.ExecutablePreparedStatementBase;
 import liquibase.statement.SqlStatement;
 
 /**
@@ -201,13 +200,7 @@ public final class Ask {
         out.put("supported", attempt(() -> String.valueOf(change.supports(db))));
         try {
             List<String> plain = new ArrayList<>(), visited = new ArrayList<>();
-            SqlStatement[] statements = change.generateStatements(db);
-            for (SqlStatement statement : statements) {
-                if (statement instanceof ExecutablePreparedStatementBase) {
-                    throw new UnsupportedOperationException("a prepared statement, which has no text");
-                }
-            }
-            for (Sql sql : SqlGeneratorFactory.getInstance().generateSql(statements, db)) {
+            for (Sql sql : SqlGeneratorFactory.getInstance().generateSql(change.generateStatements(db), db)) {
                 plain.add(sql.toSql());
                 visited.add(visit(db, sql.toSql(), visitors));
             }
