@@ -125,10 +125,13 @@ def older_sums(both, tally, subject):
     before = both.history(both.ours)
     asked = both.liquibase.ask(both.root.folder, [both.root.file], both.root.options)
     sums = {(c["file"], c["id"], c["author"]): c["v8"] for c in asked}
+    # Liquibase fills these in wrongly: see test_better
+    with_dbms = {(c["file"], c["id"], c["author"]) for c in asked if any('dbms="' in change["text_v8"] for change in c["changes"])}
     for database in (both.theirs, both.ours):
         with both.server.connect(database) as c:
             for n, row in enumerate(before):
-                old = None if n % 3 == 2 else sums[(row[2], row[0], row[1])]
+                name = (row[2], row[0], row[1])
+                old = None if n % 3 == 2 and name not in with_dbms else sums[name]
                 c.cursor().execute(f"UPDATE {both.schema_of_history()}.databasechangelog SET md5sum = %s WHERE orderexecuted = %s", (old, row[3]))
         c.close()
     r = both.stages.run("schema-status", both.root, both.ours)
