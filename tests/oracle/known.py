@@ -30,3 +30,19 @@ REFUSED_AND_READ_BY_LIQUIBASE = {
     "unknown-attribute.yaml",
     "unknown-change.json",
 }
+
+# (folder, changeset) whose previews differ: a delimiter of one's own is shown as a semicolon, large objects are shown
+PREVIEWS = {
+    ("data", "root.xml::l10::fay"),
+    ("formatted", "all/0-lastslash.sql::1::ann"),
+    ("formatted", "all/10-dollar.sql::4::ann"),
+    ("formatted", "all/11-delimiters.sql::end::ann"),
+    ("formatted", "all/11-delimiters.sql::nl::ann"),
+    ("formatted", "all/11-delimiters.sql::word::ann"),
+    ("formatted", "all/11-delimiters.sql::slash::ann"),
+    ("formatted", "all/28-trigger.sql::2::ann"),
+    ("sql", "root.xml::s6::gus"),
+    ("sql", "root.xml::s7::gus"),
+    ("sql", "root.xml::f5::gus"),
+    ("yaml", "root.yaml::17::oli"),
+}
