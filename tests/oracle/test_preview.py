@@ -1,5 +1,6 @@
 """schema-preview against update-sql and rollback-sql: the same statements under each changeset, history rows included."""
 import os
+import posixpath
 import re
 
 import pytest
@@ -17,7 +18,8 @@ def sections(script, both):
     for line in script.split("\n"):
         m = HEADER.match(line)
         if m:
-            name = m[1]
+            # now as FILENAME is stored, now as it identifies
+            name = posixpath.normpath(re.sub(r"^classpath:/?", "", m[1]))
             found[name] = []
         elif line.startswith("-- Release Database Lock"):
             name = None
