@@ -19,7 +19,7 @@ def sections(script, both):
         m = HEADER.match(line)
         if m:
             # now as FILENAME is stored, now as it identifies
-            name = posixpath.normpath(re.sub(r"^classpath:/?", "", m[1]))
+            name = posixpath.normpath(re.sub(r"^classpath:/?| does not run: .*", "", m[1]))
             found[name] = []
         elif line.startswith("-- Release Database Lock"):
             name = None
