@@ -158,7 +158,7 @@ build/gen/version.h: FORCE
 # ---------------------------------------------------------------------------------------------------- dependencies
 
 # DEPS=no installs nothing, for machines that are provisioned in another way
-DEPS_SETS := $(addprefix deps-,build check test fuzz demo image)
+DEPS_SETS := $(addprefix deps-,build check test oracle fuzz demo image)
 $(DEPS_SETS): deps-%:
 	@$(if $(filter no,$(DEPS)),:,ci/install-deps.sh $*)
 deps: deps-build deps-check deps-test deps-fuzz ## install the Debian packages for building, checking, testing, fuzzing
@@ -248,6 +248,17 @@ build/test/unit/%: build/debug/tests/unit/%.o build/debug/libdbstep.a build/debu
 	@$(CC) $(CFLAGS_debug) -pthread $(filter %.o,$^) $$(sed -n 's|^// link: ||p' tests/unit/$*.c) \
 	  build/debug/libdbstep.a -lcmocka $(SHARED_LIBS) -o $@
 
+# the real Liquibase, asked and run; needs Java and, once, the npm registry
+test-oracle: build/dbstep build/test/oracle/dump build/test/oracle/classes/Serve.class | deps-test ## changelogs against the real Liquibase, both ways; ARGS goes to pytest
+	@ci/test.sh oracle -- $(ARGS)
+build/dep/liquibase/package/version: tests/oracle/install.sh | deps-oracle
+	@tests/oracle/install.sh build/dep/liquibase
+build/test/oracle/classes/Serve.class: $(wildcard tests/oracle/*.java) build/dep/liquibase/package/version
+	@mkdir -p $(@D); echo "  JAVAC  $@"; javac -nowarn -d $(@D) -cp "$$(tests/oracle/install.sh --class-path build/dep/liquibase)" $(filter %.java,$^)
+build/test/oracle/dump: build/debug/tests/oracle/dump.o build/debug/libdbstep.a build/debug/link
+	@mkdir -p $(@D); echo "  LINK   $@"
+	@$(CC) $(CFLAGS_debug) -pthread $(filter %.o,$^) build/debug/libdbstep.a $(SHARED_LIBS) -o $@
+
 FUZZ := $(call objects,fuzz,$(filter-out src/main.c,$(SRCS)))
 fuzz: $(FUZZERS:tests/fuzz/%.c=build/fuzz/%) ## every fuzz target for FUZZ_SECONDS (60), two at a time
 	@ci/fuzz.sh $(FUZZ_SECONDS) $^
@@ -287,7 +298,7 @@ help: ## this list
 
 FORCE:
 .PHONY: FORCE debug check format check-format check-warnings check-tidy check-cppcheck check-layers check-scripts \
-  check-generated generate analyze test test-unit test-integration fuzz smoke bench bench-integrity demo install image clean distclean help
+  check-generated generate analyze test test-unit test-integration test-oracle fuzz smoke bench bench-integrity demo install image clean distclean help
 # intermediate objects are worth keeping: the next build starts from them
 .SECONDARY:
 

@@ -1,7 +1,7 @@
 #!/bin/bash
-# test.sh [unit] [integration] [-- PYTEST ARGUMENT...]: run the tests that make has built
+# test.sh [unit] [integration] [oracle] [-- PYTEST ARGUMENT...]: run the tests that make has built
 #
-# The last line is "N passed, N failed" over all of them and is kept in build/test/summary. A test program that dies
+# The last line is "N passed, N failed" over all of them and is kept in build/test/summary (of the oracle: summary-oracle). A test program that dies
 # counts as failed, with every test that it did not reach. Skipped tests are neither, and are reported apart.
 set -euo pipefail
 export LC_ALL=C.UTF-8
@@ -13,8 +13,11 @@ while [ $# -gt 0 ] && [ "$1" != -- ]; do
 done
 [ $# -eq 0 ] || shift
 
-logs=build/test/logs
-rm -rf "$logs" build/test/summary
+logs=build/test/logs summary=build/test/summary
+if [ "$kinds" = " oracle" ]; then
+    logs=$logs-oracle summary=$summary-oracle
+fi
+rm -rf "$logs" "$summary"
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 
@@ -67,19 +70,20 @@ unit() {
     done
 }
 
-integration() {
-    local xml=$logs/integration.xml rc=0 total errors failures skip
-    if ! ls tests/integration/test_*.py >/dev/null 2>&1; then
-        echo "integration: no tests"
+# pytest of a folder of tests/, in so many processes, among which tests are dealt out so
+pytest_in() { # folder, processes, distribution, pytest arguments
+    local folder=$1 jobs=$2 dist=$3 xml=$logs/$1.xml rc=0 total errors failures skip
+    shift 3
+    if ! ls tests/"$folder"/test_*.py >/dev/null 2>&1; then
+        echo "$folder: no tests"
         return
     fi
     # the system's interpreter: it is the one that sees Debian's python3-* packages
-    # one process more than there are cores, since tests wait for servers a lot; each has servers of its own, files stay whole
-    /usr/bin/python3 -m pytest tests/integration -q -p no:cacheprovider -n "${TEST_JOBS:-$(($(nproc) + 1))}" --dist loadfile \
+    /usr/bin/python3 -m pytest tests/"$folder" -q -p no:cacheprovider -n "${TEST_JOBS:-$jobs}" --dist "$dist" \
         --junitxml="$xml" "$@" 2>&1 |
-        tee "$logs/integration.log" || rc=$?
+        tee "$logs/$folder.log" || rc=$?
     if ! [ -s "$xml" ]; then
-        echo "FAILED integration: pytest ended with $rc and left no report"
+        echo "FAILED $folder: pytest ended with $rc and left no report"
         failed=$((failed + 1))
         return
     fi
@@ -99,11 +103,14 @@ integration() {
 for kind in $kinds; do
     case $kind in
     unit) unit ;;
-    integration) integration "$@" ;;
+    # one process more than there are cores, since tests wait for servers a lot; each has servers of its own, files stay whole
+    integration) pytest_in integration $(($(nproc) + 1)) loadfile "$@" ;;
+    # each process has a JVM, which wants a core
+    oracle) pytest_in oracle "$(nproc)" load "$@" ;;
     *) echo "test.sh: no such kind of tests: $kind" >&2; exit 2 ;;
     esac
 done
 
 [ "$skipped" -eq 0 ] || echo "$skipped skipped"
-echo "$passed passed, $failed failed" | tee build/test/summary
+echo "$passed passed, $failed failed" | tee "$summary"
 [ "$failed" -eq 0 ]

@@ -31,6 +31,7 @@ struct splitter {
     const char *word;
     size_t word_len;
     bool word_at_line_start;
+    bool flat_comments; /* block comments end at the first end, whatever is in them */
 
     /* SPLIT_LIQUIBASE */
     regex_t regex;

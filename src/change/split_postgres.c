@@ -57,20 +57,26 @@ static size_t to_line_end(const struct splitter *s, size_t i)
     return end ? (size_t)(end - s->sql) : s->len;
 }
 
-/* *closed is false when the text ends before the comment does. */
-static size_t block_comment_end(const struct splitter *s, size_t i, bool *closed)
+/* *closed is false when the text ends before the comment does. A comment that is to be stripped and ends only when its inner ones are not
+ * counted is one for Liquibase, which does not count them: then so it is here, from there on, which also keeps the time linear. */
+static size_t block_comment_end(struct splitter *s, size_t i, bool *closed)
 {
+    size_t first = 0;
     int depth = 0;
     while (i < s->len) {
         if (s->sql[i] == '/' && s->sql[i + 1] == '*')
             depth++, i += 2;
         else if (s->sql[i] == '*' && s->sql[i + 1] == '/') {
             i += 2;
-            if (--depth == 0)
+            if (--depth == 0 || s->flat_comments)
                 return i;
+            first = first ? first : i;
         } else
             i++;
     }
+    s->flat_comments = s->strip && first;
+    if (s->flat_comments)
+        return first;
     *closed = false;
     return s->len;
 }

@@ -83,9 +83,12 @@ static void postgres_splits(void **state)
 {
     (void)state;
     static const struct example examples[] = {
+        {"/* a /* b */ c */ select 1; select 2", NULL, true, "select 1|select 2"},
+        {"/* a /* b */ select 1; /* c /* d */ select 2; /* e */ select 3", NULL, true, "select 1|select 2|select 3"},
+        {"select 1; /* a /* b */ select 2", NULL, false, "select 1|/* a /* b */ select 2"},
         /* what is not closed is left for the server to refuse, rather than dropped with all that follows */
         {"select 1; /* open; select 2;", NULL, true, "select 1|/* open; select 2;"},
-        {"select 1; /* a /* b */ ; select 2", NULL, true, "select 1|/* a /* b */ ; select 2"},
+        {"select 1; /* a /* b */ ; select 2", NULL, true, "select 1|select 2"},
         {"a; b;", NULL, true, "a|b"},
         {"select $$ a; b $$; c", NULL, true, "select $$ a; b $$|c"},
         {"select $x$ a; $y$ b; $x$; c", NULL, true, "select $x$ a; $y$ b; $x$|c"},

@@ -1,0 +1,4 @@
+--liquibase formatted sql
+--comment x
+--changeset a:1
+select 1;

@@ -1,0 +1,4 @@
+--liquibase formatted sql
+--changeset a:1
+select 1;
+-rollback select 2;

@@ -1,0 +1,5 @@
+--liquibase formatted sql
+--changeset a:1
+select 1;
+--ignoreLines:start
+select 2;

@@ -1,0 +1,5 @@
+--liquibase formatted sql
+--changeset a:1
+--preconditions
+--precondition-tabel-exists table:t
+select 1;

@@ -1,0 +1,1 @@
+--liquibase formatted sql--changeset ann:1create table cr (id int);insert into cr values (1);--rollback drop table cr;

@@ -1,0 +1,13 @@
+--liquibase formatted sql
+--property name:fp.table value:fprops
+--property name:fp.table value:other
+--property name:fp.ctx value:main context:main
+--property name:fp.ctx value:none
+--property name:fp.dbms value:wrong dbms:oracle
+--property name:fp.dbms value:right dbms:postgresql
+--property name:fp.local value:here global:false
+--property name:fp.eq value:a=b:c
+--changeset ann:${fp.table} context:${fp.ctx}
+--comment ${fp.ctx} ${fp.local}
+create table ${fp.table} (a text default '${fp.dbms} ${fp.eq} ${unknown} ${FP.Table}');
+--rollback drop table ${fp.table};

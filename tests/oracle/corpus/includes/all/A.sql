@@ -1,0 +1,4 @@
+--liquibase formatted sql
+--changeset max:A
+select 1;
+--rollback empty

@@ -1,0 +1,4 @@
+--liquibase formatted sql
+--changeset max:z
+select 1;
+--rollback empty

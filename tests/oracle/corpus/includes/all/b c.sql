@@ -1,0 +1,4 @@
+--liquibase formatted sql
+--changeset max:b_c
+select 1;
+--rollback empty

@@ -1,0 +1,4 @@
+--liquibase formatted sql
+--changeset max:b
+select 1;
+--rollback empty

@@ -1,0 +1,4 @@
+--liquibase formatted sql
+--changeset max:d
+select 1;
+--rollback empty

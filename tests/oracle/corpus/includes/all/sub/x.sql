@@ -1,0 +1,4 @@
+--liquibase formatted sql
+--changeset max:x
+select 1;
+--rollback empty

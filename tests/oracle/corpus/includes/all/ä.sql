@@ -1,0 +1,4 @@
+--liquibase formatted sql
+--changeset max:ä
+select 1;
+--rollback empty

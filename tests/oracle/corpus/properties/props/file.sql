@@ -1,0 +1,1 @@
+create table from_file (t text default '${table} ${two} ${uni} ${cont} ${cli.only}');

@@ -1,0 +1,1 @@
+select '${table}' as t

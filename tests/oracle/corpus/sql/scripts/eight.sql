@@ -1,0 +1,1 @@
+create table f8 (id int)

@@ -1,0 +1,1 @@
+create table f6 (t text default '${not_there}');

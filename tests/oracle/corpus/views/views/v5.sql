@@ -1,0 +1,3 @@
+select id,
+  name -- the name
+from people
