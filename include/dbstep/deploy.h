@@ -1,8 +1,13 @@
-/* deploy.h - changelogs and databases: the history tables, the lock, what is pending, running it.
+/* deploy.h - changelogs and databases: the history tables, the lock, what is pending, running it and taking it back.
  *
  * The tables are Liquibase's (databasechangelog, databasechangeloglock), readable and writable by Liquibase 3.5 to 4.33 before
- * and after. A changeset and its history row are one transaction. Changesets with runInTransaction:false run statement by
- * statement; how far they came is noted in databasechangelog_progress, so that a second attempt goes on there.
+ * and after. A changeset and its history row are one transaction, its rollback and the removal of the row another. Changesets with
+ * runInTransaction:false, or with a statement that cannot stand in a transaction, run statement by statement; how far they came is
+ * noted in databasechangelog_progress, so that a second attempt goes on there. Small changesets are sent to the server together, without
+ * waiting for each.
+ *
+ * Statements of changes that are no SQL text are generated as Liquibase does with a live database, names qualified with the default
+ * schema; those that depend on the database when their turn comes.
  *
  * Lock. Liquibase's row, for Liquibase's sake, and a session-level advisory lock on the same connection, which the server frees when
  * the session ends, however it ends. A row that is locked by dbstep while the advisory lock is free was left by a dead run

@@ -19,6 +19,7 @@ struct deploy {
 
     /* from the server */
     const char *default_schema, *history_schema, *search_path, *client;
+    const char *work_schema; /* the default schema, quoted where needed */
     bool history_exists, lock_exists, schema_exists, progress_exists;
     const char *history, *lock, *progress; /* qualified and quoted */
     const char *lock_pkey;
@@ -120,7 +121,7 @@ int identity_compare(const char *id1, const char *author1, const char *path1, co
 void plan_make(struct ctx *cx, struct deploy *d);
 
 /* lock.c */
-void lock_name(struct deploy *d); /* advisory key from the table's name */
+void lock_name(struct deploy *d, const char *table); /* advisory key from the lock table's name, fully quoted */
 bool lock_ours(const char *by);
 bool lock_take(struct ctx *cx, struct deploy *d);
 void lock_release(struct deploy *d);

@@ -63,11 +63,13 @@ bool history_open(struct ctx *cx, struct deploy *d)
     d->schema_exists = pg_bool(&rows, 0, 6);
     d->client = arena_strdup(a, pg_text(&rows, 0, 7));
     d->history_table = table;
-    d->history = pg_qualified(cx, d->pg, d->history_schema, table);
-    d->lock = pg_qualified(cx, d->pg, d->history_schema, lock);
-    d->progress = pg_qualified(cx, d->pg, d->history_schema, progress);
-    d->lock_pkey = pg_ident(cx, d->pg, arena_printf(a, "%s_pkey", lock));
-    lock_name(d);
+    /* Quoted by the server, and so only where needed, as Liquibase prints them. */
+    d->history = arena_strdup(a, pg_text(&rows, 0, 8));
+    d->lock = arena_strdup(a, pg_text(&rows, 0, 9));
+    d->progress = arena_strdup(a, pg_text(&rows, 0, 10));
+    d->lock_pkey = arena_strdup(a, pg_text(&rows, 0, 11));
+    d->work_schema = arena_strdup(a, pg_text(&rows, 0, 12));
+    lock_name(d, pg_qualified(cx, d->pg, d->history_schema, lock));
     if (!d->schema_exists) {
         fail(cx, E_INPUT, "the schema '%s' for the history tables does not exist in %s", d->history_schema,
              pg_where(d->pg));

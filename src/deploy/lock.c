@@ -14,13 +14,13 @@
 
 #define OURS ") dbstep " /* in LOCKEDBY, after "host (address" */
 
-void lock_name(struct deploy *d)
+void lock_name(struct deploy *d, const char *table)
 {
     char hex[HASH_HEX_MAX];
     unsigned long long key = 0;
     struct hash *h = hash_start(HASH_MD5);
     hash_add(h, "dbstep changelog lock ", 22);
-    hash_add(h, d->lock, strlen(d->lock));
+    hash_add(h, table, strlen(table));
     hash_finish_hex(h, hex);
     for (int i = 0; i < 15; i++) /* 60 bits: positive as a signed number */
         key = key << 4 | (unsigned long long)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);

@@ -10,9 +10,25 @@ static void line(struct str *out, const char *sql)
     str_add(out, ";\n\n");
 }
 
+/* Liquibase quotes every item of the session's own path. */
+static void add_items(struct arena *a, const char *list, struct str *out)
+{
+    for (const char *p = list; *p;) {
+        size_t n = 0;
+        for (bool quoted = false; p[n] && (quoted || p[n] != ','); n++)
+            quoted = quoted != (p[n] == '"');
+        const char *item = text_trim(a, arena_strndup(a, p, n));
+        if (*item)
+            str_addf(out, *item == '"' ? "%s%s" : "%s\"%s\"", p == list ? ", " : ",", item);
+        p += n + (p[n] == ',');
+    }
+}
+
 static void path(struct ctx *cx, struct deploy *d, struct str *out)
 {
-    str_addf(out, "SET SEARCH_PATH TO %s;\n\n", session_path(cx, d));
+    str_addf(out, "SET SEARCH_PATH TO %s", d->work_schema);
+    add_items(cx->arena, d->search_path, out);
+    str_add(out, ";\n\n");
 }
 
 /* For a comment line: what a property put into an id must not start a line of its own. */
@@ -47,15 +63,20 @@ static void begin_script(struct ctx *cx, struct deploy *d, struct str *out, cons
 {
     struct arena *a = cx->arena;
 
-    if (!d->history_exists)
-        line(out, deploy_sql(cx, d, sql_deploy_history_create));
-    if (!d->lock_exists) {
-        line(out, deploy_sql(cx, d, sql_deploy_lock_create));
-        line(out, deploy_sql(cx, d, sql_deploy_lock_init));
-    }
     path(cx, d, out);
+    if (!d->lock_exists) {
+        str_add(out, "-- Create Database Lock Table\n");
+        line(out, deploy_sql(cx, d, sql_deploy_lock_create));
+        str_add(out, "-- Initialize Database Lock Table\n");
+        line(out, deploy_sql(cx, d, "DELETE FROM {lock}"));
+        line(out, deploy_sql(cx, d, sql_deploy_lock_fresh));
+    }
     str_add(out, "-- Lock Database\n");
     line(out, text_replace(a, deploy_sql(cx, d, sql_deploy_lock_take), "$1", "'dbstep preview'"));
+    if (!d->history_exists) {
+        str_add(out, "-- Create Database Change Log Table\n");
+        line(out, deploy_sql(cx, d, sql_deploy_history_create));
+    }
     str_addf(out,
              "-- *********************************************************************\n"
              "-- %s\n"
@@ -68,7 +89,7 @@ static void begin_script(struct ctx *cx, struct deploy *d, struct str *out, cons
 static void end_script(struct ctx *cx, struct deploy *d, struct str *out)
 {
     str_add(out, "-- Release Database Lock\n");
-    line(out, text_replace(cx->arena, deploy_sql(cx, d, sql_deploy_lock_release), "$1", "'dbstep preview'"));
+    line(out, deploy_sql(cx, d, sql_deploy_lock_free));
 }
 
 /* What the preconditions say without a run: *run, or why not. */
@@ -123,11 +144,10 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out, struct se
             return false;
         if (update && !run)
             continue;
-        if (path_changed)
-            path(cx, d, out);
         str_addf(out, "-- Changeset %s\n", one_line(a, changeset_name(a, cs)));
         if (*cs->comments)
             str_addf(out, "-- %s\n", one_line(a, cs->comments));
+        path(cx, d, out); /* a changeset does not inherit one that an earlier one set */
         if (update && !statements(cx, d, &work, out, sent, &path_changed))
             return false;
         line(out, history_row_sql(cx, d, item, update && item->ran ? "RERAN" : "EXECUTED", ++order));

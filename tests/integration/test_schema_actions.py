@@ -1,5 +1,6 @@
 """The actions of schema-deploy on history and lock alone, updates up to a tag, and what schema-status tells of the history."""
 import json
+import re
 
 import pytest
 
@@ -199,3 +200,57 @@ def test_an_invalid_index_of_an_earlier_failure_is_rebuilt(lab):  # noqa: F811
               "--changeset b:2 runInTransaction:false\ndelete from a;\ncreate unique index concurrently ax on a (x);\n")
     r = lab.deploy()
     assert "removing the invalid index" in r.err and lab.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'ax'::regclass")
+
+
+# ---- scripts --------------------------------------------------------------------------------------------------------
+
+SETS = """databaseChangeLog:
+- changeSet: {id: a, author: x, comment: hello, changes: [sql: {sql: "create table ta(x int); insert into ta values (1)"}], rollback: drop table ta}
+- changeSet: {id: b, author: x, context: c1, labels: l1, changes: [createTable: {tableName: tb, columns: [column: {name: x, type: int}]}]}
+- changeSet: {id: t, author: x, changes: [tagDatabase: {tag: v1}]}
+"""
+
+HISTORY = ("INSERT INTO public.databasechangelog (ID, AUTHOR, FILENAME, DATEEXECUTED, ORDEREXECUTED, MD5SUM, DESCRIPTION, COMMENTS, EXECTYPE, CONTEXTS, "
+           "LABELS, LIQUIBASE, DEPLOYMENT_ID")
+
+# What update-sql and rollback-count-sql of Liquibase 4.28.0 print, without comments and time.
+UPDATE = f"""SET SEARCH_PATH TO public, "$user","public";
+CREATE TABLE public.databasechangeloglock (ID INTEGER NOT NULL, LOCKED BOOLEAN NOT NULL, LOCKGRANTED TIMESTAMP WITHOUT TIME ZONE, LOCKEDBY VARCHAR(255), CONSTRAINT databasechangeloglock_pkey PRIMARY KEY (ID));
+DELETE FROM public.databasechangeloglock;
+INSERT INTO public.databasechangeloglock (ID, LOCKED) VALUES (1, FALSE);
+UPDATE public.databasechangeloglock SET LOCKED = TRUE, LOCKEDBY = '?', LOCKGRANTED = NOW() WHERE ID = 1 AND LOCKED = FALSE;
+CREATE TABLE public.databasechangelog (ID VARCHAR(255) NOT NULL, AUTHOR VARCHAR(255) NOT NULL, FILENAME VARCHAR(255) NOT NULL, DATEEXECUTED TIMESTAMP WITHOUT TIME ZONE NOT NULL, ORDEREXECUTED INTEGER NOT NULL, EXECTYPE VARCHAR(10) NOT NULL, MD5SUM VARCHAR(35), DESCRIPTION VARCHAR(255), COMMENTS VARCHAR(255), TAG VARCHAR(255), LIQUIBASE VARCHAR(20), CONTEXTS VARCHAR(255), LABELS VARCHAR(255), DEPLOYMENT_ID VARCHAR(10));
+SET SEARCH_PATH TO public, "$user","public";
+create table ta(x int);
+insert into ta values (1);
+{HISTORY}) VALUES ('a', 'x', 'changelog.yaml', NOW(), 1, '9:f41c9cc954635085b1470a0a0df1e167', 'sql', 'hello', 'EXECUTED', NULL, NULL, '4.28.0', '?');
+SET SEARCH_PATH TO public, "$user","public";
+CREATE TABLE public.tb (x INTEGER);
+{HISTORY}) VALUES ('b', 'x', 'changelog.yaml', NOW(), 2, '9:a47918a1f779aecb86f298c19fff6c25', 'createTable tableName=tb', '', 'EXECUTED', 'c1', 'l1', '4.28.0', '?');
+SET SEARCH_PATH TO public, "$user","public";
+{HISTORY}, TAG) VALUES ('t', 'x', 'changelog.yaml', NOW(), 3, '9:635ff1e577e13420abaf0552fb77ab20', 'tagDatabase', '', 'EXECUTED', NULL, NULL, '4.28.0', '?', 'v1');
+UPDATE public.databasechangeloglock SET LOCKED = FALSE, LOCKEDBY = NULL, LOCKGRANTED = NULL WHERE ID = 1;
+"""
+ROLLBACK = """SET SEARCH_PATH TO public, "$user","public";
+UPDATE public.databasechangeloglock SET LOCKED = TRUE, LOCKEDBY = '?', LOCKGRANTED = NOW() WHERE ID = 1 AND LOCKED = FALSE;
+DELETE FROM public.databasechangelog WHERE ID = 't' AND AUTHOR = 'x' AND FILENAME = 'changelog.yaml';
+DROP TABLE public.tb;
+DELETE FROM public.databasechangelog WHERE ID = 'b' AND AUTHOR = 'x' AND FILENAME = 'changelog.yaml';
+drop table ta;
+DELETE FROM public.databasechangelog WHERE ID = 'a' AND AUTHOR = 'x' AND FILENAME = 'changelog.yaml';
+UPDATE public.databasechangeloglock SET LOCKED = FALSE, LOCKEDBY = NULL, LOCKGRANTED = NULL WHERE ID = 1;
+"""
+
+
+def script(r):
+    assert r.status == 0, r
+    text = "".join(line for line in open(r.outputs["sql_file"]) if line.strip() and not line.startswith("--"))
+    return re.sub(r"'\d{10}'", "'?'", text.replace("'dbstep preview'", "'?'"))
+
+
+def test_previews_are_liquibases_scripts(lab):  # noqa: F811
+    lab.file = "changelog.yaml"
+    lab.write(SETS, header=False)
+    assert script(lab.run("schema-preview", liquibase_version="4.28.0")) == UPDATE
+    lab.deploy()
+    assert script(lab.run("schema-preview", direction="rollback", count=3)) == ROLLBACK

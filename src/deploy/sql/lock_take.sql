@@ -1,2 +1,2 @@
 -- Liquibase's row protocol: one row must be changed. $1: who.
-UPDATE {lock} SET locked = TRUE, lockedby = $1, lockgranted = NOW() WHERE id = 1 AND locked = FALSE
+UPDATE {lock} SET LOCKED = TRUE, LOCKEDBY = $1, LOCKGRANTED = NOW() WHERE ID = 1 AND LOCKED = FALSE

@@ -6,5 +6,8 @@ SELECT place.work, place.tables, current_setting('search_path'),
        to_regclass(format('%I.%I', place.tables, $4::text)) IS NOT NULL AS lock_exists,
        to_regclass(format('%I.%I', place.tables, $5::text)) IS NOT NULL AS progress_exists,
        to_regnamespace(quote_ident(place.tables)) IS NOT NULL AS schema_exists,
-       coalesce(host(inet_client_addr()), 'local') AS client
+       coalesce(host(inet_client_addr()), 'local') AS client,
+       format('%I.%I', place.tables, $3::text) AS history, format('%I.%I', place.tables, $4::text) AS lock,
+       format('%I.%I', place.tables, $5::text) AS progress, quote_ident($4::text || '_pkey') AS lock_pkey,
+       quote_ident(place.work) AS work_quoted
 FROM (SELECT coalesce($2::text, current_schema()::text) AS work, coalesce($1::text, $2::text, current_schema()::text, '') AS tables) place
