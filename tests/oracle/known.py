@@ -40,9 +40,11 @@ PREVIEWS = {
     ("formatted", "all/11-delimiters.sql::nl::ann"),
     ("formatted", "all/11-delimiters.sql::word::ann"),
     ("formatted", "all/11-delimiters.sql::slash::ann"),
-    ("formatted", "all/28-trigger.sql::2::ann"),
     ("sql", "root.xml::s6::gus"),
     ("sql", "root.xml::s7::gus"),
     ("sql", "root.xml::f5::gus"),
     ("yaml", "root.yaml::17::oli"),
+}
+ROLLBACK_PREVIEWS = {
+    ("sql", "root.xml::s5::gus"),
 }

@@ -10,7 +10,7 @@ import known
 import oracle
 
 SEED = int(os.environ.get("ORACLE_SEED", "1"))
-FILES = int(os.environ.get("ORACLE_LIVE_FILES", "8"))
+FILES = int(os.environ.get("ORACLE_LIVE_FILES", "6"))
 
 HISTORY = ("SELECT id, author, filename, orderexecuted, exectype, md5sum, description, comments, tag, contexts, labels FROM {}.databasechangelog "
            "ORDER BY orderexecuted, dateexecuted")
@@ -110,6 +110,7 @@ def both_ways(both, tally, has_stage, subject):
 
     if not has_stage("schema-rollback"):
         return
+    rollback_previews(both, len(rows), tally, subject)
     # back as far as Liquibase can: it stops at the first changeset that has no rollback, or whose rollback fails
     both.lb(both.theirs, "rollback-count", f"--count={len(rows)}")
     left = len(both.history(both.theirs))
@@ -118,6 +119,16 @@ def both_ways(both, tally, has_stage, subject):
         assert r.status == 0, said(r)
         both.assert_equal("after the rollback")
     tally(f"changesets of {subject} rolled back by both, rows and schemas equal", len(rows) - left)
+
+
+def rollback_previews(both, n, tally, subject):
+    """The script of a rollback, as far as Liquibase can write one."""
+    from test_preview import compare, preview, sections
+    r = both.lb(both.theirs, "rollback-count-sql", f"--count={n}")
+    if r["exit"] == 0:
+        theirs, ours = sections(r["out"], both), sections(preview(both, both.ours, direction="rollback", count=n), both)
+        compare(theirs, ours, both.root, "rollback-count-sql")
+        tally(f"changesets of {subject} previewed as rollback-count-sql shows them", len(theirs))
 
 
 def older_sums(both, tally, subject):

@@ -9,8 +9,8 @@ import known
 import oracle
 
 SEED = int(os.environ.get("ORACLE_SEED", "1"))
-FILES = int(os.environ.get("ORACLE_FILES", "200"))  # random changelogs
-BATCH = 50
+FILES = int(os.environ.get("ORACLE_FILES", "100"))  # random changelogs
+BATCH = 25
 
 
 def check(comparison, root, tally, subject):
