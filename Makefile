@@ -58,6 +58,8 @@ SHARED_LIBS += -lcrypto
 SHARED_LIBS += -lexpat
 SHARED_LIBS += -lyaml
 SHARED_LIBS += -lpcre2-8
+SHARED_LIBS += -lzstd
+SHARED_LIBS += -lz
 SHARED_LIBS += -lm
 # not exported by the shared libpq: Unicode normal forms
 SHARED_LIBS += build/dep/pgcommon/libpgcommon_shlib.a

@@ -27,4 +27,4 @@ licence libyaml "$doc/libyaml-dev/copyright"
 licence pcre2 "$doc/libpcre2-dev/copyright"
 licence cjson build/dep/cjson/copyright
 licence gcc "$(ls -d "$doc"/gcc-[0-9]*-base/copyright | sort -V | tail -1)"
-[ ! -e "$doc/libzstd-dev" ] || licence zstd "$doc/libzstd-dev/copyright"
+licence zstd "$doc/libzstd-dev/copyright"

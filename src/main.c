@@ -8,6 +8,7 @@
 #include "dbstep/host.h"
 #include "dbstep/inputs.h"
 #include "dbstep/interrupt.h"
+#include "dbstep/liquibase.h"
 #include "dbstep/log.h"
 #include "dbstep/out.h"
 #include "dbstep/render.h"
@@ -72,18 +73,22 @@ static bool run_stage(struct ctx *cx, struct host_run *h, const struct inputs *i
     return ctx_alive(cx, "starting") && in->stage->run(&run, in->config);
 }
 
-static int perform(struct arena *a, int argc, const char *const *argv)
+/* call: NULL, or what the arguments were translated to; then `cx` holds the failure of that, if it failed. */
+static int perform(struct ctx *cx, int argc, const char *const *argv, const struct liquibase_call *call)
 {
-    struct ctx cx = {.arena = a}, out = {.arena = a};
+    struct arena *a = cx->arena;
+    struct ctx out = {.arena = a};
     struct env env = env_process();
     struct inputs in;
     struct result result;
 
     interrupt_install();
-    bool ok = inputs_load(&cx, env, argc, argv, &in);
+    bool ok = inputs_load_given(cx, env, argc, argv, call ? &call->given : NULL, &in) && cx->err.code == E_OK;
     log_setup((enum log_level)in.common.log_level, (enum log_format)in.common.log_format);
     for (size_t i = 0; i < in.warnings.n; i++)
         log_warning("%s", in.warnings.at[i]);
+    for (size_t i = 0; call && i < call->warnings.n; i++)
+        log_warning("%s", call->warnings.at[i]);
     inputs_apply(a, env, &in);
     result_init(&result, a, in.stage);
     if (in.problems.n > 1)
@@ -93,14 +98,18 @@ static int perform(struct arena *a, int argc, const char *const *argv)
     struct host_run host = {.host = host_find(env, in.common.host), .env = env, .config = &in.common, .cx = &out};
     bool begun = host_begin(&host);
     if (!begun && ok) {
-        cx.err = out.err;
+        cx->err = out.err;
         ok = false;
     }
     out.err = (struct err){.code = E_OK};
     if (ok)
-        ok = run_stage(&cx, &host, &in, &result);
+        ok = run_stage(cx, &host, &in, &result);
+    if (ok && call)
+        ok = liquibase_answer(cx, call, &result);
     result.duration_ms = clock_ms() - result.started_ms;
-    settle(&result, &cx, ok, &in);
+    settle(&result, cx, ok, &in);
+    if (call)
+        result.exit_status = liquibase_exit_status(result.exit_status);
     set_common_outputs(&result, &in.common);
 
     if (!host_publish(&host, &result) || !out_ok()) {
@@ -111,9 +120,26 @@ static int perform(struct arena *a, int argc, const char *const *argv)
             log_error("%s%s%s", out.err.message, out.err.hint[0] ? "; " : "", out.err.hint);
         /* A stage's own failure says more than a full disk. */
         if (!result.exit_status)
-            result.exit_status = err_exit_status(out.err.code);
+            result.exit_status = call ? 1 : err_exit_status(out.err.code);
     }
     return result.exit_status;
+}
+
+/* Arguments of a Liquibase call are copied, so that a password among them can be taken out of the process list. */
+static int perform_liquibase(struct arena *a, int argc, char **argv)
+{
+    const char **copy = arena_array(a, (size_t)argc + 1, sizeof *copy);
+    struct ctx cx = {.arena = a};
+    struct liquibase_call call;
+
+    for (int i = 0; i < argc; i++)
+        copy[i] = arena_strdup(a, argv[i]);
+    bool shown = liquibase_scrub(a, argc, argv);
+    liquibase_translate(&cx, env_process(), argc, copy, &call);
+    if (shown)
+        *VEC_PUSH(a, &call.warnings) = "a password among the arguments can be seen in process lists until it is "
+                                       "overwritten; give it as LIQUIBASE_COMMAND_PASSWORD or in liquibase.properties";
+    return perform(&cx, (int)call.args.n, call.args.at, &call);
 }
 
 static int print(const char *text)
@@ -155,6 +181,8 @@ static int answer(struct arena *a, int argc, const char *const *argv)
 
     if (asks(first, "help") || text_equal(first, "-h")) {
         const struct stage *stage = second ? stage_find(second) : NULL;
+        if (second && !stage && (text_equal(second, "liquibase") || liquibase_asked(a, (struct env){0}, 1, &second)))
+            return print(liquibase_help(a, second));
         if (second && !stage)
             return unknown_stage(a, second);
         return print(stage ? help_stage(a, stage) : help_short(a));
@@ -174,10 +202,12 @@ static int answer(struct arena *a, int argc, const char *const *argv)
     for (int i = 1; i < argc; i++)
         if (text_equal(argv[i], "--help") || text_equal(argv[i], "-h")) {
             const struct stage *stage = stage_find(first);
+            if (!stage && liquibase_asked(a, env_process(), argc, argv))
+                return print(liquibase_help(a, first));
             return stage ? print(help_stage(a, stage)) : unknown_stage(a, first);
         }
     if (!argc && !env_get(env_process(), "DBSTEP_STAGE") && !env_get(env_process(), "PLUGIN_STAGE") &&
-        !env_get(env_process(), "INPUT_STAGE")) {
+        !env_get(env_process(), "INPUT_STAGE") && !env_get(env_process(), "PLUGIN_COMMAND")) {
         log_block(help_short(a));
         return err_exit_status(E_INPUT);
     }
@@ -190,8 +220,12 @@ int main(int argc, char **argv)
     const char *const *args = (const char *const *)argv + (argc > 0);
     int n = argc > 0 ? argc - 1 : 0, status = answer(&arena, n, args);
 
-    if (status < 0)
-        status = perform(&arena, n, args);
+    if (status < 0 && liquibase_asked(&arena, env_process(), n, args)) {
+        status = perform_liquibase(&arena, n, argv + (argc > 0));
+    } else if (status < 0) {
+        struct ctx cx = {.arena = &arena};
+        status = perform(&cx, n, args, NULL);
+    }
     arena_free(&arena);
     return status;
 }

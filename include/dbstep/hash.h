@@ -1,4 +1,4 @@
-/* hash.h - digests. SHA-256 and MD5 come from OpenSSL; CRC-32C (Castagnoli, as PostgreSQL's manifests use it) and CRC-32 (as
+/* hash.h - digests. SHA and MD5 come from OpenSSL; CRC-32C (Castagnoli, as PostgreSQL's manifests use it) and CRC-32 (as
  * zlib and Java's java.util.zip have it) are tables. */
 #ifndef DBSTEP_HASH_H
 #define DBSTEP_HASH_H
@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum hash_kind { HASH_MD5, HASH_SHA224, HASH_SHA256, HASH_SHA384, HASH_SHA512 };
+enum hash_kind { HASH_MD5, HASH_SHA1, HASH_SHA224, HASH_SHA256, HASH_SHA384, HASH_SHA512 };
 #define HASH_MAX 64      /* bytes of the longest digest */
 #define HASH_HEX_MAX 129 /* its hexadecimal text, terminated */
 

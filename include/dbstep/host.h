@@ -69,6 +69,12 @@ extern const struct host host_harness, host_drone, host_argo, host_argocd, host_
  * before Drone because it sets DRONE_ variables too. */
 const struct host *host_find(struct env env, int chosen);
 
+/* The commit and the branch that the host's variables name; "" when they name none. */
+struct host_checkout {
+    const char *commit, *branch;
+};
+struct host_checkout host_checkout(struct env env);
+
 /* Before the stage runs: the output folder, the host's files, privileges, progress, masks. */
 bool host_begin(struct host_run *h);
 /* The earlier of the timeout input and the host's own deadline (minus time to report). */

@@ -46,6 +46,18 @@ struct inputs {
  * can still be written. False with E_INPUT recorded when there is any problem. */
 bool inputs_load(struct ctx *cx, struct env env, int argc, const char *const *argv, struct inputs *in);
 
+/* An input that another way of calling translated to (step/liquibase): it stands where the command line stands, and may be a secret. */
+struct given_input {
+    const char *name, *value;
+    const char *place; /* for messages: "--url", "liquibase.properties, line 3" */
+};
+struct given_inputs {
+    VEC(struct given_input) list; /* no name twice */
+};
+/* As inputs_load(); an argument of the same name beats what is given. `given` may be NULL. */
+bool inputs_load_given(struct ctx *cx, struct env env, int argc, const char *const *argv,
+                       const struct given_inputs *given, struct inputs *in);
+
 /* What holds for the whole process, from inputs and environment: how databases are connected to (pg_setup). */
 void inputs_apply(struct arena *a, struct env env, const struct inputs *in);
 

@@ -46,6 +46,8 @@ bool pg_open(struct ctx *cx, const struct pg_target *target, const struct pg_opt
 /* The database and the role that pg_open() would use, without connecting; "" when the target is malformed (cx tells why). */
 const char *pg_target_database(struct ctx *cx, const struct pg_target *target);
 const char *pg_target_user(struct ctx *cx, const struct pg_target *target);
+/* "host:port/database" that pg_open() would use, as far as it is known; nothing secret is in it. */
+const char *pg_target_place(struct ctx *cx, const struct pg_target *target);
 void pg_close(struct pg *pg); /* NULL is allowed; cancels what runs */
 
 static inline void pg_close_ptr(struct pg **pg)

@@ -59,7 +59,7 @@ bool property_applies(const struct changelog_source *source, const char *context
 bool properties_expand(struct ctx *cx, const struct properties *p, const char *text, size_t len, struct source_map *map,
                        const char **out, size_t *out_len);
 /* Java's .properties: name=value, name: value, \ at the end of a line, \uXXXX. `file` is for messages. */
-bool properties_read(struct ctx *cx, struct properties *p, const char *file, const char *text, size_t len, bool global);
+bool properties_read(struct ctx *cx, struct properties *p, const char *file, const char *text, bool global);
 
 /* ---- reading ---- */
 

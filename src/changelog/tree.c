@@ -203,7 +203,7 @@ static bool load_property_file(struct loader *l, const struct node *n, const cha
         err_place(l->cx, l->at->file, n->line, n->column);
         return false;
     }
-    return load_read(l->cx, l->log, file, &text, &len) && properties_read(l->cx, &l->props, file, text, len, global);
+    return load_read(l->cx, l->log, file, &text, &len) && properties_read(l->cx, &l->props, file, text, global);
 }
 
 static bool load_property(struct loader *l, struct node *n)

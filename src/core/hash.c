@@ -1,23 +1,27 @@
 /* hash.c - digests; see hash.h. */
 #include "dbstep/hash.h"
 
-/* MD5 by its own functions: EVP would load providers and a configuration file first, which takes longer than a deploy's checksums. */
+/* MD5 and SHA-1 by their own functions: EVP would load providers and a configuration file first, which takes longer than a deploy's checksums. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/md5.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct hash {
-    EVP_MD_CTX *evp; /* NULL: MD5 */
+    enum hash_kind kind;
+    EVP_MD_CTX *evp; /* NULL: MD5 or SHA-1 */
     MD5_CTX md5;
+    SHA_CTX sha1;
 };
 
 static const EVP_MD *method(enum hash_kind kind)
 {
     switch (kind) {
-    case HASH_MD5: return NULL;
+    case HASH_MD5:
+    case HASH_SHA1: return NULL;
     case HASH_SHA224: return EVP_sha224();
     case HASH_SHA256: return EVP_sha256();
     case HASH_SHA384: return EVP_sha384();
@@ -32,8 +36,11 @@ struct hash *hash_start(enum hash_kind kind)
     if (!h)
         abort();
     h->evp = NULL;
+    h->kind = kind;
     if (kind == HASH_MD5)
         MD5_Init(&h->md5);
+    else if (kind == HASH_SHA1)
+        SHA1_Init(&h->sha1);
     else if (!(h->evp = EVP_MD_CTX_new()) || EVP_DigestInit_ex(h->evp, method(kind), NULL) != 1)
         abort(); /* out of memory, or an OpenSSL without SHA-2: nothing could be proven */
     return h;
@@ -43,6 +50,8 @@ void hash_add(struct hash *h, const void *data, size_t n)
 {
     if (h->evp)
         EVP_DigestUpdate(h->evp, data, n);
+    else if (h->kind == HASH_SHA1)
+        SHA1_Update(&h->sha1, data, n);
     else
         MD5_Update(&h->md5, data, n);
 }
@@ -51,10 +60,12 @@ void hash_finish_hex(struct hash *h, char *hex)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char raw[EVP_MAX_MD_SIZE];
-    unsigned n = MD5_DIGEST_LENGTH;
+    unsigned n = h->kind == HASH_SHA1 ? SHA_DIGEST_LENGTH : MD5_DIGEST_LENGTH;
 
     if (h->evp)
         EVP_DigestFinal_ex(h->evp, raw, &n);
+    else if (h->kind == HASH_SHA1)
+        SHA1_Final(raw, &h->sha1);
     else
         MD5_Final(raw, &h->md5);
     for (unsigned i = 0; i < n; i++) {

@@ -198,6 +198,17 @@ const char *pg_target_user(struct ctx *cx, const struct pg_target *target)
     return "";
 }
 
+const char *pg_target_place(struct ctx *cx, const struct pg_target *target)
+{
+    static const struct pg_options none;
+    struct pg *pg = ARENA_NEW(cx->arena, struct pg);
+    struct keywords k = {.n = 0};
+    if (!resolve(cx, target, &none, pg, &k))
+        return "";
+    size_t skip = strlen("database ") + strlen(pg->name) + strlen(" at "); /* as resolve() wrote it */
+    return arena_printf(cx->arena, "%s/%s", strlen(pg->where) > skip ? pg->where + skip : "", pg->name);
+}
+
 /* ---- connecting ---- */
 
 static void on_notice(void *user, const PGresult *res)

@@ -117,6 +117,12 @@ static bool open_all(struct run *run, const struct schema_config *c, struct open
 {
     struct ctx *cx = run->cx;
     long long started = clock_ms();
+    if (!text_empty(c->changelog_commit)) {
+        fail(cx, E_INPUT,
+             "changelog_commit is for changelogs of Liquibase; Flyway's migrations are read as they lie there");
+        err_hint(cx, "check the commit out");
+        return false;
+    }
     if (!configure(run, c, &o->config) || !flyway_load(cx, &o->config, &c->search_path, &o->files))
         return false;
     result_timing(run->result, "read the migrations", clock_ms() - started);

@@ -6,6 +6,7 @@
 #include "dbstep/files.h"
 #include "dbstep/inputs.h"
 #include "dbstep/redact.h"
+#include "schema_git.h"
 
 /* Liquibase finds environment variables by any spelling of their name; the exact one first. */
 static const char *environment(void *user, const char *name)
@@ -47,8 +48,11 @@ bool schema_load(struct run *run, const struct schema_config *c, struct changelo
     struct ctx *cx = run->cx;
     struct env *env = ARENA_NEW(cx->arena, struct env);
     *env = env_process();
+    struct str_list *path = ARENA_NEW(cx->arena, struct str_list); /* files may be read later than here */
+    if (!schema_git_materialise(run, c, path))
+        return false;
     struct changelog_source source = {.file = c->changelog_file,
-                                      .search_path = &c->search_path,
+                                      .search_path = path,
                                       .parameters = &c->parameters,
                                       .environment = environment,
                                       .environment_user = env,
@@ -57,6 +61,7 @@ bool schema_load(struct run *run, const struct schema_config *c, struct changelo
     long long started = clock_ms();
     if (!check(cx, c) || !changelog_load(cx, &source, log))
         return false;
+    schema_git_facts(run, c, log);
     result_timing(run->result, "read the changelog", clock_ms() - started);
     return true;
 }

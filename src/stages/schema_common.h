@@ -6,9 +6,14 @@
 #include "dbstep/stage.h"
 #include "flyway_stage.h"
 
+/* Who policies are told about; see schema_policy.h. */
+struct policy_config {
+    const char *instance, *instance_name, *instance_tags, *schema, *schema_name;
+};
+
 struct schema_config {
     struct pg_target db;
-    const char *changelog_file;
+    const char *changelog_file, *changelog_commit;
     struct str_list search_path, parameters;
     const char *contexts, *labels, *tag, *to_tag, *to_date;
     const char *changeset_id, *changeset_author, *changeset_path;
@@ -21,6 +26,7 @@ struct schema_config {
     int format, flyway_action;
     struct str_list migrations, flyway_options;
     const char *flyway_conf;
+    struct policy_config policy;
 };
 
 /* clang-format off */
@@ -30,6 +36,8 @@ struct schema_config {
     FLYWAY_INPUTS,                                                                                                     \
     {IN_FIELD(struct schema_config, search_path), .type = IN_LIST,                                                     \
      .doc = "Folders that changelogs are looked for in; the working directory when not given"},                        \
+    {IN_FIELD(struct schema_config, changelog_commit), .type = IN_STRING, .flags = IN_ADVANCED,                        \
+     .doc = "Read the changelog as it is in this commit, branch or tag of the checkout that search_path lies in"},     \
     {IN_FIELD(struct schema_config, contexts), .type = IN_STRING,                                                      \
      .doc = "Contexts in force, comma-separated; without any, every changeset runs"},                                  \
     {IN_FIELD(struct schema_config, labels), .type = IN_STRING,                                                        \

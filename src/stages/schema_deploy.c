@@ -1,6 +1,7 @@
 /* schema_deploy.c - stage schema-deploy: run the pending changesets of a changelog. */
 #include "dbstep/json.h"
 #include "schema_common.h"
+#include "schema_git.h"
 
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct schema_config, db, "", "the database to change"),
@@ -35,6 +36,7 @@ static const struct output_spec outputs[] = {
     {"transaction_ids", OUT_JSON, "Transaction ids of the changesets that ran, decimal texts"},
     {"schema_version", OUT_STRING, "Flyway: version of the schema afterwards; empty when it has none"},
     {"sql_file", OUT_FILE, "The SQL that ran, or with dry_run the SQL that would run"},
+    SCHEMA_GIT_OUTPUTS,
 };
 
 static void report_ids(struct run *run, const struct deploy_report *r)

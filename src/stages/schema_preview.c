@@ -2,6 +2,8 @@
 #include "dbstep/out.h"
 #include "dbstep/redact.h"
 #include "schema_common.h"
+#include "schema_git.h"
+#include "schema_policy.h"
 
 enum direction { FORWARDS, BACKWARDS, FUTURE_BACKWARDS };
 
@@ -22,6 +24,7 @@ static const struct input_spec inputs[] = {
     {IN_FIELD(struct schema_config, print), .type = IN_BOOLEAN, .def = "false",
      .doc = "Print the SQL to standard output too"},
     SCHEMA_VERSION_INPUT,
+    POLICY_INPUTS,
 };
 
 static const struct output_spec outputs[] = {
@@ -29,6 +32,8 @@ static const struct output_spec outputs[] = {
     {"change_sets", OUT_JSON, "The changesets in the order of the script: id, author, path, result"},
     {"sql_commands", OUT_JSON, "The statements of the script, without those for history and lock"},
     {"sql_file", OUT_FILE, "The script"},
+    POLICY_OUTPUTS,
+    SCHEMA_GIT_OUTPUTS,
 };
 
 static bool finish(struct run *run, const struct str *script, const struct sent *sent, const char *file, bool print)
@@ -102,11 +107,14 @@ static bool run_preview(struct run *run, const void *config)
         !deploy_check(cx, d))
         return false;
     result_output_int(run->result, "changesets_pending", (long long)deploy_plan(d)->to_run);
+    bool ok;
     if (c->direction == FORWARDS)
-        return schema_preview_deploy(run, d, "preview.sql", c->print);
-    if (c->direction == BACKWARDS ? !rollback_resolve(cx, d, &range, &plan) : !rollback_resolve_future(cx, d, &plan))
-        return false;
-    return schema_preview_rollback(run, d, &plan, "preview.sql", c->print);
+        ok = schema_preview_deploy(run, d, "preview.sql", c->print);
+    else
+        ok = (c->direction == BACKWARDS ? rollback_resolve(cx, d, &range, &plan)
+                                        : rollback_resolve_future(cx, d, &plan)) &&
+             schema_preview_rollback(run, d, &plan, "preview.sql", c->print);
+    return ok && schema_policy_write(run, c, result_output_get(run->result, "sql_commands"));
 }
 
 const struct stage stage_schema_preview = {
@@ -118,6 +126,7 @@ const struct stage stage_schema_preview = {
         "With direction rollback it is the script of schema-rollback, with the same inputs for the range (rollback-sql); with\n"
         "future-rollback, what would undo the pending changesets after a deploy (future-rollback-sql), which also proves that each\n"
         "of them has a rollback.\n"
+        "policy_input.json holds the statements for the rules of an Open Policy Agent.\n"
         "Secrets that dbstep knows of are masked in the script.",
     .inputs = inputs,
     .n_inputs = COUNT(inputs),

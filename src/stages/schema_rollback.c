@@ -1,5 +1,6 @@
 /* schema_rollback.c - stage schema-rollback: take changesets back. */
 #include "schema_common.h"
+#include "schema_git.h"
 
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct schema_config, db, "", "the database to change"),
@@ -24,6 +25,7 @@ static const struct output_spec outputs[] = {
     {"deployment_id", OUT_STRING, "Flyway: always empty"},
     {"transaction_ids", OUT_JSON, "Flyway: transaction ids of the undo migrations that ran, decimal texts"},
     {"sql_file", OUT_FILE, "The SQL that ran, or with dry_run the SQL that would run"},
+    SCHEMA_GIT_OUTPUTS,
 };
 
 static bool run_rollback(struct run *run, const void *config)

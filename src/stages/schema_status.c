@@ -1,6 +1,7 @@
 /* schema_status.c - stage schema-status: the changelog against the history, and who holds the lock. */
 #include "dbstep/json.h"
 #include "schema_common.h"
+#include "schema_git.h"
 
 static const struct input_spec inputs[] = {
     IN_DATABASE(struct schema_config, db, "", "the database that is looked at"),
@@ -21,6 +22,7 @@ static const struct output_spec outputs[] = {
     {"last_tag", OUT_STRING, "Tag of the newest row; empty when it has none"},
     {"history_rows", OUT_INTEGER, "Rows of the history"},
     {"history", OUT_JSON, "With history: its rows, oldest first, with the columns of the table"},
+    SCHEMA_GIT_OUTPUTS,
 };
 
 static void look_at_sets(struct run *run, const struct deploy *d, size_t *ran, size_t *skipped)
@@ -56,6 +58,7 @@ static void look_at_sets(struct run *run, const struct deploy *d, size_t *ran, s
         struct finding *f = result_finding(run->result, SEV_NOTE, "unknown-in-database",
                                            "the history has %s::%s::%s of %s, which the changelog does not have",
                                            r->path, r->id, r->author, r->executed);
+        f->object = arena_printf(a, "%s::%s::%s", r->path, r->id, r->author);
         f->hint =
             "it belongs to another changelog, or the path changed: compare it with changelog_file and search_path";
     }

@@ -31,6 +31,7 @@ const char *help_short(struct arena *a)
         "dbstep: one step of a stateful application's delivery, for Harness, Argo, GitHub and others.\n\n"
         "  dbstep STAGE [--input VALUE ...]   run a stage; inputs also come from DBSTEP_INPUT, PLUGIN_INPUT, INPUT_INPUT\n"
         "  dbstep help STAGE                  its inputs, outputs and exit statuses\n"
+        "  dbstep COMMAND ...                 a command of Liquibase and its options: `dbstep help liquibase`\n"
         "  dbstep stages | version | completion bash\n\nStages\n");
     size_t widest = 0;
     for (const struct stage *const *s = stages; *s; s++)

@@ -14,6 +14,7 @@
  * The annotation file (Annotations tab) is JSON; the platform posts it only for a step that succeeded, so the log has the
  * same summary. Drone shows an adaptive card instead.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "dbstep/base64.h"
@@ -29,7 +30,9 @@ enum { ANNOTATION_MAX = 60000, HOST_LINE_MAX = 60000 };
 
 static bool in_harness(struct env env)
 {
-    return env_get(env, "HARNESS_ACCOUNT_ID") || env_get(env, "HARNESS_STEP_ID") || env_get(env, "HARNESS_OUTPUT_FILE");
+    return env_get(env, "HARNESS_ACCOUNT_ID") || env_get(env, "HARNESS_STEP_ID") ||
+           env_get(env, "HARNESS_OUTPUT_FILE") ||
+           (env_get(env, "PLUGIN_COMMAND") && env_get(env, "DRONE_OUTPUT") && !env_is(env, "DRONE", "true"));
 }
 
 static bool in_drone(struct env env)
@@ -55,6 +58,44 @@ static const char *encode(struct host_run *h, const struct host_value *v)
     return out.s;
 }
 
+/* preStartTag for pre_start_tag. */
+static const char *camel_case(struct arena *a, const char *name)
+{
+    struct str out = str_new(a);
+    for (; *name; name++)
+        if (*name == '_' && name[1])
+            str_addc(&out, (char)toupper((unsigned char)*++name));
+        else
+            str_addc(&out, *name);
+    return out.s;
+}
+
+/* The image that a Liquibase call replaces writes one JSON object of the step's outputs, named in camel case. */
+static void add_step_output(struct host_run *h, struct str *text)
+{
+    struct arena *a = h->cx->arena;
+    struct str json = str_new(a);
+    struct json_writer w = json_writer(&json);
+
+    w.host_safe = true;
+    json_object(&w, NULL);
+    for (size_t i = 0; i + 1 < h->n_values; i++) { /* without `result`, which repeats the others */
+        const struct host_value *v = &h->values[i];
+        const char *key = camel_case(a, v->name);
+        if (!v->set)
+            continue;
+        if (v->type == OUT_JSON || (v->type == OUT_INTEGER && *v->value) || v->type == OUT_BOOLEAN)
+            json_raw(&w, key, v->value);
+        else
+            json_string(&w, key, v->value);
+    }
+    json_end_object(&w);
+    if (json.len > HOST_LINE_MAX)
+        log_warning("step_output is left out: it has over 60,000 bytes; the outputs follow one by one");
+    else
+        str_addf(text, "step_output=%s\n", json.s);
+}
+
 static bool write_outputs(struct host_run *h)
 {
     const char *path = env_get(h->env, "DRONE_OUTPUT");
@@ -65,9 +106,14 @@ static bool write_outputs(struct host_run *h)
         return true;
     }
     struct str text = str_new(h->cx->arena);
+    bool contract = env_get(h->env, "PLUGIN_COMMAND") != NULL;
+    if (contract)
+        str_addf(&text, "exit_code=%d\n", h->result->exit_status);
+    if (contract && env_is(h->env, "GENERATE_STEP_OUTPUTS", "true"))
+        add_step_output(h, &text);
     for (size_t i = 0; i < h->n_values; i++) {
         const struct host_value *v = &h->values[i];
-        if (!*v->value)
+        if (!*v->value || (contract && text_equal(v->name, "exit_code")))
             continue;
         const char *encoded = encode(h, v);
         /* Escapes may lengthen a text sixfold, base64 by a third: both must fit the line. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "dbstep/files.h"
+#include "dbstep/liquibase.h"
 #include "dbstep/log.h"
 #include "dbstep/redact.h"
 #include "dbstep/str.h"
@@ -23,6 +24,7 @@ struct loader {
     struct arena *a;
     struct env env;
     struct inputs *in;
+    const struct given_inputs *given; /* NULL: none */
     VEC(struct arg) args;
 };
 
@@ -170,6 +172,14 @@ static bool take(struct loader *l, const struct input_spec *row, struct found pl
     return plain.text != NULL;
 }
 
+static const struct given_input *find_given(const struct loader *l, const char *name)
+{
+    for (size_t i = 0; l->given && i < l->given->list.n; i++)
+        if (text_equal(l->given->list.at[i].name, name) && !text_empty(l->given->list.at[i].value))
+            return &l->given->list.at[i];
+    return NULL;
+}
+
 /* False when the input is wrong already at the place where it was found. */
 static bool find_input(struct loader *l, const struct input_spec *row, struct found *out)
 {
@@ -185,6 +195,11 @@ static bool find_input(struct loader *l, const struct input_spec *row, struct fo
                               arena_printf(l->a, "%s-file", option_name(l, row->name))};
     if (take(l, row, plain, file, out))
         return l->in->problems.n == before;
+    const struct given_input *translated = find_given(l, row->name);
+    if (translated) {
+        *out = (struct found){translated->value, translated->place};
+        return true;
+    }
     for (size_t p = 0; p < COUNT(prefixes); p++) {
         plain = find_variable(l, prefixes[p], row->name, "");
         file = secret ? find_variable(l, prefixes[p], row->name, "_FILE") : (struct found){0};
@@ -277,6 +292,13 @@ static bool foreign(const char *name, const char *value)
                     strstr(port, "_TCP") || strstr(port, "_UDP") || strstr(port, "_SCTP"));
 }
 
+/* What a Liquibase call in the environment is made of, and was read already. */
+static bool translated_before(const char *name)
+{
+    return text_starts(name, "PLUGIN_LIQUIBASE_") || text_equal(name, "PLUGIN_COMMAND") ||
+           text_equal(name, "PLUGIN_SUBSTITUTE_LIQUIBASE");
+}
+
 static void check_variables(struct loader *l, const struct str_list *names)
 {
     for (const char *const *v = l->env.vars; v && *v; v++) {
@@ -285,7 +307,7 @@ static void check_variables(struct loader *l, const struct str_list *names)
         while (p < COUNT(prefixes) && !text_starts(name, prefixes[p]))
             p++;
         const char *value = (*v)[strlen(name)] ? *v + strlen(name) + 1 : "";
-        if (p == COUNT(prefixes) || !*value || foreign(name, value))
+        if (p == COUNT(prefixes) || !*value || foreign(name, value) || (l->given && translated_before(name)))
             continue;
         const char *rest = name + strlen(prefixes[p]);
         char *input = text_replace(l->a, text_lower(l->a, rest), "-", "_");
@@ -403,6 +425,8 @@ static void find_stage(struct loader *l, int argc, const char *const *argv)
     for (const struct stage *const *s = stages; *s; s++)
         *VEC_PUSH(l->a, &names) = (*s)->name;
     const char *near = text_nearest(name, names.at, names.n);
+    if (!near && !place)
+        near = liquibase_nearest(name);
     PROBLEM(l, "stage '%s'%s%s%s does not exist%s%s%s", shown(l, name), place ? " (" : "", place ? place : "",
             place ? ")" : "", near ? "; did you mean " : "; `dbstep stages` lists them", near ? near : "",
             near ? "?" : "");
@@ -427,7 +451,13 @@ static bool report(struct loader *l)
 
 bool inputs_load(struct ctx *cx, struct env env, int argc, const char *const *argv, struct inputs *in)
 {
-    struct loader l = {.cx = cx, .a = cx->arena, .env = env, .in = in};
+    return inputs_load_given(cx, env, argc, argv, NULL, in);
+}
+
+bool inputs_load_given(struct ctx *cx, struct env env, int argc, const char *const *argv,
+                       const struct given_inputs *given, struct inputs *in)
+{
+    struct loader l = {.cx = cx, .a = cx->arena, .env = env, .in = in, .given = given};
     struct str_list all = {0};
 
     *in = (struct inputs){0};

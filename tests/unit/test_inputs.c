@@ -96,6 +96,7 @@ static void test_stage_is_found(void **state)
         {{NULL}, {"--stage", "data-test"}, "data-test", NULL},
         {{NULL}, {"--stage=data-test"}, "data-test", NULL},
         {{NULL}, {"data-tset"}, NULL, "did you mean data-test?"},
+        {{NULL}, {"update-cuont"}, NULL, "did you mean update-count?"},
         {{"INPUT_STAGE=data-tests"}, {NULL}, NULL, "(INPUT_STAGE) does not exist; did you mean data-test?"},
         {{NULL}, {"zzzzzzzzzzzzz"}, NULL, "`dbstep stages` lists them"},
         {{NULL}, {NULL}, NULL, "no stage is named"},
