@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/integrity/model.h"
+#include "../../src/integrity/compare.h"
 
 static void check(const struct it_change *c)
 {
