@@ -141,7 +141,7 @@ bool changelog_parse_sql(struct ctx *cx, const struct changelog_source *source, 
 /* The spelling that identifies a changeset: '\' as '/', without scheme, drive, leading "/" and "./", "a/../" collapsed. */
 char *changelog_path_normalise(struct arena *a, const char *path);
 
-/* "path::id::author" */
+/* "path::id::author", the path as the history has it */
 char *changeset_name(struct arena *a, const struct changeset *cs);
 /* A text as the columns DESCRIPTION and COMMENTS hold it: at most 250 characters, cut at 247 with "...". */
 char *changeset_column(struct arena *a, const char *text);

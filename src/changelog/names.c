@@ -5,7 +5,7 @@
 
 char *changeset_name(struct arena *a, const struct changeset *cs)
 {
-    return arena_printf(a, "%s::%s::%s", cs->path, cs->id, cs->author);
+    return arena_printf(a, "%s::%s::%s", cs->filename ? cs->filename : cs->path, cs->id, cs->author);
 }
 
 char *changeset_column(struct arena *a, const char *text)

@@ -5,17 +5,24 @@
  */
 #include <expat.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dbstep/node.h"
 #include "dbstep/str.h"
 
-/* Texts of at least this size are handed over in the buffer in which they were gathered. */
-enum { COPY_MAX = 64 * 1024, NAMES = 256 };
+/* A buffer above KEEP_MAX is given back when its text is complete. */
+enum { KEEP_MAX = 64 * 1024, NAMES = 256 };
+
+/* A text that is being gathered; not in the arena, where what it grew out of would stay. */
+struct gathered {
+    char *s;
+    size_t len, cap;
+};
 
 struct open_element {
     struct node *node, *last; /* its newest child */
-    struct str text;
+    struct gathered text;
     struct source_map map;
     int line, column; /* where the next byte lies when it follows without a gap */
 };
@@ -210,9 +217,7 @@ static void XMLCALL on_start(void *user, const XML_Char *name, const XML_Char **
     e->node = n;
     e->last = NULL;
     e->map.places.n = 0;
-    if (!e->text.s)
-        e->text = str_new(r->cx->arena);
-    str_clear(&e->text);
+    e->text.len = 0;
     if (!attributes[0])
         return;
     struct tag tag = current_tag(r, n);
@@ -244,6 +249,21 @@ static bool blank_only(const char *s, int n)
     return true;
 }
 
+static bool gather(struct gathered *g, const char *s, size_t n)
+{
+    if (g->cap - g->len < n) {
+        size_t cap = g->cap + n > 2 * g->cap ? g->cap + n : 2 * g->cap;
+        char *grown = realloc(g->s, cap < 256 ? 256 : cap);
+        if (!grown)
+            return false;
+        g->s = grown;
+        g->cap = cap < 256 ? 256 : cap;
+    }
+    memcpy(g->s + g->len, s, n);
+    g->len += n;
+    return true;
+}
+
 static void XMLCALL on_text(void *user, const XML_Char *s, int n)
 {
     struct reader *r = user;
@@ -261,7 +281,11 @@ static void XMLCALL on_text(void *user, const XML_Char *s, int n)
         struct text_place place = {.offset = e->text.len, .line = line, .column = column};
         *VEC_PUSH(r->cx->arena, &e->map.places) = place;
     }
-    str_addn(&e->text, s, (size_t)n);
+    if (!gather(&e->text, s, (size_t)n)) {
+        fail(r->cx, E_CAPACITY, "out of memory while reading '%s'", r->file);
+        stop(r, NULL);
+        return;
+    }
     for (int i = 0; i < n; i++) {
         if (s[i] == '\n')
             line++, column = 1;
@@ -281,15 +305,13 @@ static void XMLCALL on_end(void *user, const XML_Char *name)
         return;
     while (e->text.len && (unsigned char)e->text.s[e->text.len - 1] <= ' ')
         e->text.len--;
-    e->text.s[e->text.len] = '\0';
     struct node *n = e->node;
     n->text_line = e->map.places.at[0].line;
     n->text_column = e->map.places.at[0].column;
-    if (e->text.len >= COPY_MAX) {
-        n->text = e->text.s;
-        e->text = (struct str){.s = NULL};
-    } else {
-        n->text = arena_strndup(r->cx->arena, e->text.s, e->text.len);
+    n->text = arena_strndup(r->cx->arena, e->text.s, e->text.len);
+    if (e->text.cap > KEEP_MAX) {
+        free(e->text.s);
+        e->text = (struct gathered){.s = NULL};
     }
     if (e->map.places.n > 1) {
         struct source_map *map = ARENA_NEW(r->cx->arena, struct source_map);
@@ -374,6 +396,12 @@ static void free_parser(XML_Parser *p)
         XML_ParserFree(*p);
 }
 
+static void free_texts(struct reader **r)
+{
+    for (size_t i = 0; i < COUNT((*r)->open); i++)
+        free((*r)->open[i].text.s);
+}
+
 static const char *not_closed(const struct reader *r)
 {
     const struct node *n = r->depth ? r->open[r->depth - 1].node : NULL;
@@ -408,7 +436,7 @@ static bool fail_syntax(struct reader *r)
 
 bool node_read_xml(struct ctx *cx, const char *file, const char *text, size_t len, struct node **out)
 {
-    struct reader *r = ARENA_NEW(cx->arena, struct reader);
+    __attribute__((cleanup(free_texts))) struct reader *r = ARENA_NEW(cx->arena, struct reader);
     __attribute__((cleanup(free_parser))) XML_Parser parser = XML_ParserCreate(NULL);
 
     *out = NULL;

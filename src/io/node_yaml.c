@@ -35,7 +35,7 @@ struct reader {
     yaml_parser_t *parser;
     const char *file, *source;
     size_t len;
-    VEC(const char *) lines; /* starts of the source's lines, made when a block needs them */
+    struct str_list lines; /* starts of the source's lines, made when a block needs them */
     struct anchor *anchors[BUCKETS];
     size_t own, nodes; /* nodes written, and with the aliases written out */
     struct node *root;
@@ -92,8 +92,12 @@ static bool fail_syntax(struct reader *r)
 static void find_lines(struct reader *r)
 {
     const char *end = r->source + r->len;
+    size_t n = 1;
+    for (const char *p = r->source; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        n++;
+    r->lines.at = arena_array(r->cx->arena, n, sizeof *r->lines.at);
     for (const char *p = r->source, *newline; p; p = newline ? newline + 1 : NULL) {
-        *VEC_PUSH(r->cx->arena, &r->lines) = p;
+        r->lines.at[r->lines.n++] = p;
         newline = memchr(p, '\n', (size_t)(end - p));
     }
 }
@@ -123,6 +127,11 @@ static void map_block(struct reader *r, struct node *n)
     n->text_column = skipped ? 1 : (int)indent + 1;
     struct source_map *map = ARENA_NEW(r->cx->arena, struct source_map);
     int at = n->text_line;
+    size_t places = 1;
+    for (const char *p = n->text; (p = strchr(p, '\n')); p++)
+        places++;
+    map->places.at = arena_array(r->cx->arena, places, sizeof *map->places.at);
+    map->places.cap = places;
     for (const char *p = n->text; *p; at++) {
         struct text_place place = {
             .offset = (size_t)(p - n->text), .line = at, .column = *p == '\n' ? 1 : (int)indent + 1};

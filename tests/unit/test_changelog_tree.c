@@ -137,6 +137,7 @@ static void check_everything(struct world *w)
     assert_string_equal(cs->author, "bob");
     assert_string_equal(cs->path, "logical.x");
     assert_string_equal(cs->filename, "./a/../logical.x");
+    assert_string_equal(changeset_name(&w->a, cs), "./a/../logical.x::1.5::bob");
     assert_true(cs->run_on_change && cs->run_always && !cs->run_in_transaction && !cs->fail_on_error && cs->ignore);
     assert_string_equal(changeset_contexts(&w->a, cs), "root AND (prod, test)");
     assert_string_equal(changeset_labels(&w->a, cs), "v1,b c");
