@@ -48,6 +48,7 @@ STATIC_LIBS := -lpq -lpgcommon_shlib -lpgport_shlib
 STATIC_LIBS += -lssl -lcrypto
 STATIC_LIBS += -lexpat
 STATIC_LIBS += -lyaml
+STATIC_LIBS += -lpcre2-8
 STATIC_LIBS += -lzstd
 STATIC_LIBS += -lz
 STATIC_LIBS += -lm
@@ -56,6 +57,7 @@ SHARED_LIBS := -lpq
 SHARED_LIBS += -lcrypto
 SHARED_LIBS += -lexpat
 SHARED_LIBS += -lyaml
+SHARED_LIBS += -lpcre2-8
 SHARED_LIBS += -lm
 # not exported by the shared libpq: Unicode normal forms
 SHARED_LIBS += build/dep/pgcommon/libpgcommon_shlib.a

@@ -24,6 +24,7 @@ licence glibc "$doc/libc6-dev/copyright"
 licence libpg_query "$doc/libpg-query-dev/copyright"
 licence expat "$doc/libexpat1-dev/copyright"
 licence libyaml "$doc/libyaml-dev/copyright"
+licence pcre2 "$doc/libpcre2-dev/copyright"
 licence cjson build/dep/cjson/copyright
 licence gcc "$(ls -d "$doc"/gcc-[0-9]*-base/copyright | sort -V | tail -1)"
 [ ! -e "$doc/libzstd-dev" ] || licence zstd "$doc/libzstd-dev/copyright"

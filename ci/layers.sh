@@ -166,7 +166,7 @@ word 'src/step/out' 'stdout|STDOUT_FILENO' 'only step/out writes to stdout'
 call 'src/step/out' 'printf|vprintf|puts|putchar|putchar_unlocked' 'only step/out writes to stdout'
 call 'src/(main\.c|core/arena)' 'exit|_exit|_Exit|quick_exit|errx?|verrx?|pthread_exit' 'only main exits'
 call 'src/(static/|core/(arena|hash|redact))' 'abort' 'nobody aborts where an error can be reported'
-call 'src/io/' 'PQ[a-z][A-Za-z0-9]*|lo_[a-z]+|curl_[a-z_]+|libssh2_[a-z_0-9]+|yaml_[a-z_]+|XML_[A-Za-z]+|pg_query_(parse|scan|normalize|fingerprint|split|deparse|free|exit)[a-z_]*|git_[a-z]+_[a-z_]+' \
+call 'src/io/' 'PQ[a-z][A-Za-z0-9]*|lo_[a-z]+|curl_[a-z_]+|libssh2_[a-z_0-9]+|yaml_[a-z_]+|pcre2_[a-z_0-9]+|XML_[A-Za-z]+|pg_query_(parse|scan|normalize|fingerprint|split|deparse|free|exit)[a-z_]*|git_[a-z]+_[a-z_]+' \
     'only src/io calls that library'
 call 'src/core/json' 'cJSON_[A-Za-z]+' 'only core/json calls cJSON'
 call 'src/(core/hash|io/)' '(EVP|SHA[0-9]+|MD5|SSL|X509|BIO|HMAC|RAND)_[A-Za-z0-9_]+' 'only core/hash and src/io call OpenSSL'

@@ -3,8 +3,8 @@
 
 #include "dbstep/filter.h"
 #include "dbstep/log.h"
+#include "dbstep/regexp.h"
 #include "dbstep/unicode.h"
-#include "regexp.h"
 #include "type.h"
 
 static const struct {
@@ -148,7 +148,8 @@ static bool load_one(struct ctx *cx, const struct node *n, const char *file, str
         return v->value || fault(cx, file, n, "{} needs a value", n->name);
     if (!v->replace || !v->with)
         return fault(cx, file, n, "{} needs replace and with", n->name);
-    if (v->kind == VISIT_REG_EXP_REPLACE && !regexp_compile(cx->arena, v->replace, &why)) {
+    why = v->kind == VISIT_REG_EXP_REPLACE ? regexp_fault(cx->arena, v->replace) : NULL;
+    if (why) {
         fault(cx, file, n, "the regular expression {} cannot be used", v->replace);
         err_detail(cx, "%s", why);
         return false;
@@ -238,21 +239,13 @@ bool visitors_load(struct ctx *cx, const struct node *modify_sql, const char *fi
 static bool apply(struct ctx *cx, const struct sql_visitor *v, const char **sql)
 {
     struct arena *a = cx->arena;
-    const struct regexp *re;
-    const char *why;
 
     switch (v->kind) {
     case VISIT_PREPEND: *sql = arena_printf(a, "%s%s", v->value, *sql); return true;
     case VISIT_APPEND: *sql = arena_printf(a, "%s%s", *sql, v->value); return true;
     case VISIT_REPLACE: *sql = *v->replace ? text_replace(a, *sql, v->replace, v->with) : *sql; return true;
     case VISIT_REG_EXP_REPLACE:
-    default:
-        re = regexp_compile(a, v->replace, &why);
-        if (re && regexp_replace_all(a, re, *sql, v->with, sql, &why))
-            return true;
-        fail(cx, E_CHANGELOG, "modifySql: regExpReplace of %s by %s cannot be done", v->replace, v->with);
-        err_detail(cx, "%s", why);
-        return false;
+    default: return regexp_replace_all(cx, v->replace, *sql, v->with, sql);
     }
 }
 

@@ -2,19 +2,19 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../../src/change/regexp.h"
+#include "dbstep/regexp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a = {0};
-    const char *fault, *out;
+    struct ctx cx = {.arena = &a};
+    const char *out;
     char *rest = arena_strndup(&a, (const char *)data, size);
     const char *pattern = strsep(&rest, "\n"), *text = rest ? strsep(&rest, "\n") : "", *with = rest ? rest : "";
-    const struct regexp *re = regexp_compile(&a, pattern, &fault);
-    if (re && strlen(text) < 40)
-        regexp_replace_all(&a, re, text, with, &out, &fault);
+    if (!regexp_fault(&a, pattern))
+        regexp_replace_all(&cx, pattern, text, with, &out);
     arena_free(&a);
     return 0;
 }

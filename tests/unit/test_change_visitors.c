@@ -1,6 +1,6 @@
 /* modifySql, and Java's regular expressions: what Liquibase 4.28.0 and Java 17 answered. */
-#include "../../src/change/regexp.h"
 #include "change_files.h"
+#include "dbstep/regexp.h"
 
 static const struct {
     const char *change, *modify_sql, *v8, *v9, *sql;
@@ -191,11 +191,9 @@ static void refused(void **state)
 
 static const char *replaced(struct arena *a, const char *pattern, const char *text, const char *with)
 {
-    const char *fault, *out;
-    const struct regexp *re = regexp_compile(a, pattern, &fault);
-    if (!re)
-        return arena_printf(a, "! %s", fault);
-    return regexp_replace_all(a, re, text, with, &out, &fault) ? out : arena_printf(a, "! %s", fault);
+    struct ctx cx = {.arena = a};
+    const char *out;
+    return regexp_replace_all(&cx, pattern, text, with, &out) ? out : arena_printf(a, "! %s", cx.err.detail);
 }
 
 static void expressions(void **state)
@@ -253,15 +251,12 @@ static void expressions_refused(void **state)
 {
     (void)state;
     static const char *const patterns[] = {
-        "(",       ")",       "[a",     "a{2",    "a{3,2}", "*a",    "\\",     "(?<=a)b",
-        "(?<!a)b", "[a[b]]",  "[a&&b]", "\\p{L}", "\\y",    "(?x)a", "\\k<n>", "(?<n>a)(?<n>b)",
-        "[b-a]",   "a{1001}", "\\u12"};
+        "(",      ")",      "[a",     "a{3,2}", "*a",    "\\",   "(?<=a*)b", "(*UTF)a",        "(?U)a",
+        "[a[b]]", "[a&&b]", "\\p{L}", "\\y",    "(?x)a", "(?R)", "\\k<n>",   "(?<n>a)(?<n>b)", "[b-a]"};
     for (size_t i = 0; i < COUNT(patterns); i++) {
         struct arena a = {0};
-        const char *fault;
-        if (regexp_compile(&a, patterns[i], &fault))
+        if (!regexp_fault(&a, patterns[i]))
             fail_test("accepted: %s", patterns[i]);
-        assert_non_null(fault);
         arena_free(&a);
     }
 }
@@ -271,7 +266,7 @@ static void expressions_are_bounded(void **state)
 {
     (void)state;
     struct arena a = {0};
-    assert_string_equal(replaced(&a, "(a+)+b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", ""),
+    assert_string_equal(replaced(&a, "(a+)+$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", ""),
                         "! matching takes too long: the pattern goes back and forth over the text");
     arena_free(&a);
 }
