@@ -200,6 +200,7 @@ struct flyway_report {
     VEC(struct flyway_step) steps;
     size_t left;                /* pending afterwards */
     struct str_list xids;       /* decimal: the transactions of the migrations that ran in one */
+    struct str_list statements; /* those of the scripts, one by one */
     struct str sql;             /* what was sent, as a script */
     const char *before, *after; /* version of the schema; "" when it has none */
     bool baselined;             /* by baseline_on_migrate */
@@ -217,9 +218,10 @@ struct flyway_back {
 };
 /* Undoes versioned migrations by their U scripts, all of which are looked for before the first one runs. */
 bool flyway_undo(struct ctx *cx, struct flyway *f, const struct flyway_back *back, struct flyway_report *report);
-/* The script of flyway_migrate, history included; reads only. */
-bool flyway_preview(struct ctx *cx, struct flyway *f, long long count, struct str *script);
-bool flyway_preview_undo(struct ctx *cx, struct flyway *f, const struct flyway_back *back, struct str *script);
+/* The script of flyway_migrate, history included, and the statements of its migrations alone; reads only. */
+bool flyway_preview(struct ctx *cx, struct flyway *f, long long count, struct str *script, struct str_list *statements);
+bool flyway_preview_undo(struct ctx *cx, struct flyway *f, const struct flyway_back *back, struct str *script,
+                         struct str_list *statements);
 
 /* Makes the history with a BASELINE row. Nothing to do when it is there with the same version and description; E_GUARD when with others. */
 bool flyway_baseline(struct ctx *cx, struct flyway *f, bool *done);

@@ -421,7 +421,7 @@ bool flyway_undo(struct ctx *cx, struct flyway *f, const struct flyway_back *bac
 /* ---- previews ---- */
 
 static bool print_one(struct ctx *cx, struct flyway *f, const struct flyway_script *s, const struct row_values *v,
-                      struct str *script)
+                      struct str *script, struct str_list *statements)
 {
     struct script_run run;
     bool inside;
@@ -432,7 +432,7 @@ static bool print_one(struct ctx *cx, struct flyway *f, const struct flyway_scri
     str_addf(script, "-- migration %s (%s)%s\n%s%s;\n", s->script, s->file, inside ? "" : ", outside of a transaction",
              inside ? "BEGIN;\n" : "", flyway_session(cx, f, !inside));
     if (!f->config->skip_execution)
-        script_print(script, &run);
+        script_print(cx, &run, script, statements);
     str_addf(script, "%s;\n%s\n", flyway_history_insert(cx, f, &row), inside ? "COMMIT;\n" : "");
     return true;
 }
@@ -442,7 +442,7 @@ static void print_lock(const struct flyway *f, bool take, struct str *script)
     str_addf(script, "SELECT pg_advisory_%slock(%s);\n%s", take ? "" : "un", f->lock_key, take ? "\n" : "");
 }
 
-bool flyway_preview(struct ctx *cx, struct flyway *f, long long count, struct str *script)
+bool flyway_preview(struct ctx *cx, struct flyway *f, long long count, struct str *script, struct str_list *statements)
 {
     bool baselined = false;
     int rank = flyway_next_rank(f, "SQL");
@@ -462,7 +462,7 @@ bool flyway_preview(struct ctx *cx, struct flyway *f, long long count, struct st
             (baselined && item->script->version.text && flyway_version_compare(&item->script->version, &base) <= 0))
             continue;
         struct row_values v = values_of(item, rank++);
-        if (!print_one(cx, f, item->script, &v, script))
+        if (!print_one(cx, f, item->script, &v, script, statements))
             return false;
         count -= count > 0;
     }
@@ -470,7 +470,8 @@ bool flyway_preview(struct ctx *cx, struct flyway *f, long long count, struct st
     return true;
 }
 
-bool flyway_preview_undo(struct ctx *cx, struct flyway *f, const struct flyway_back *back, struct str *script)
+bool flyway_preview_undo(struct ctx *cx, struct flyway *f, const struct flyway_back *back, struct str *script,
+                         struct str_list *statements)
 {
     struct undo_list plan;
     int rank = flyway_next_rank(f, "SQL");
@@ -479,7 +480,7 @@ bool flyway_preview_undo(struct ctx *cx, struct flyway *f, const struct flyway_b
     print_lock(f, true, script);
     for (size_t i = 0; i < plan.n; i++) {
         struct row_values v = undo_values(f, &plan.at[i], rank++);
-        if (!print_one(cx, f, plan.at[i].script, &v, script))
+        if (!print_one(cx, f, plan.at[i].script, &v, script, statements))
             return false;
     }
     print_lock(f, false, script);

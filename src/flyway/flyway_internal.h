@@ -125,8 +125,8 @@ bool script_execute(struct ctx *cx, struct flyway *f, const struct flyway_script
                     struct flyway_report *report, struct flyway_step *step);
 bool flyway_callbacks(struct ctx *cx, struct flyway *f, const char *event, struct str *script);
 void flyway_roll_back(struct flyway *f);
-/* The script's statements as text. */
-void script_print(struct str *out, const struct script_run *run);
+/* The script's statements as text and one by one. */
+void script_print(struct ctx *cx, const struct script_run *run, struct str *out, struct str_list *statements);
 /* A pause that doubles, so that whoever holds the lock gets on; false when the failure is another one, or the tries are used up. */
 bool flyway_back_off(struct ctx *cx, struct flyway *f, const char *script, long long *tries);
 

@@ -118,7 +118,7 @@ static bool plan_repair(struct ctx *cx, struct flyway *f, struct flyway_repair *
     int rank = flyway_next_rank(f, "DELETE");
     for (size_t i = 0; i < f->info.items.n; i++) {
         const struct flyway_item *item = &f->info.items.at[i];
-        if (!item->row || synthetic(item->row) || item->row->deleted || item->row->undone)
+        if (!item->row || synthetic(item->row) || item->row->undone)
             continue;
         if (text_equal(item->fault_code ? item->fault_code : "", "missing")) {
             *VEC_PUSH(cx->arena, &out->deleted) = item->row;

@@ -39,20 +39,20 @@ void flyway_roll_back(struct flyway *f)
     ctx_grace_end(&cx, g);
 }
 
-void script_print(struct str *out, const struct script_run *run)
+void script_print(struct ctx *cx, const struct script_run *run, struct str *out, struct str_list *statements)
 {
-    struct arena scratch = {0};
-    SCRIPT_WALK_AUTO w = script_walk_start(&scratch, run);
+    SCRIPT_WALK_AUTO w = script_walk_start(cx->arena, run);
     const char *sql;
     bool more;
     while (script_walk_next(&w, &sql, &more) && more) {
+        if (statements)
+            *VEC_PUSH(cx->arena, statements) = sql;
         str_addf(out, "%s%s\n", sql, statement_end(sql, strlen(sql)));
         if (w.rows) {
             str_addn(out, w.rows, w.rows_len);
             str_add(out, "\\.\n");
         }
     }
-    arena_free(&scratch);
 }
 
 /* ---- in a transaction ---- */
@@ -249,7 +249,7 @@ bool flyway_callbacks(struct ctx *cx, struct flyway *f, const char *event, struc
     for (size_t i = 0; ok && i < t.parts.n; i++) {
         const struct script_run *run = t.parts.at[i];
         str_addf(script, "-- callback %s\n", run->script->script);
-        script_print(script, run);
+        script_print(cx, run, script, NULL);
         log_info("callback %s", run->script->script);
     }
     if (ok && t.parts.n && outside) {
@@ -342,7 +342,7 @@ bool script_execute(struct ctx *cx, struct flyway *f, const struct flyway_script
     t.one_by_one = t.one_by_one || main.copies || main.controls;
     str_addf(&report->sql, "-- migration %s (%s)\n", shown, s->file);
     for (size_t i = 0; i < t.parts.n; i++)
-        script_print(&report->sql, t.parts.at[i]);
+        script_print(cx, t.parts.at[i], &report->sql, &report->statements);
     str_addf(&report->sql, "%s;\n\n", t.row);
     step->outside = !inside;
     bool ok = !inside && callback_outside

@@ -1,6 +1,7 @@
 /* flyway_stage.c - the schema stages on Flyway migrations; see flyway_stage.h. */
 #include "flyway_stage.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "dbstep/inputs.h"
@@ -63,6 +64,9 @@ static bool check_inputs(struct ctx *cx, const struct schema_config *c)
                         : !text_empty(c->labels)                ? "labels"
                         : !text_empty(c->tag)                   ? "tag"
                         : c->tag_before                         ? "tag_before"
+                        : c->action                             ? "action"
+                        : !text_empty(c->to_date)               ? "to_date"
+                        : !text_empty(c->changeset_id)          ? "changeset_id"
                         : c->split                              ? "split"
                         : !text_empty(c->liquibase_schema_name) ? "liquibase_schema_name"
                                                                 : NULL;
@@ -136,10 +140,29 @@ static const char *version_of(const struct flyway_version *v)
     return v->text ? v->text : "";
 }
 
+static void write_set(struct json_writer *w, const struct flyway_script *s, const char *what)
+{
+    json_object(w, NULL);
+    json_string(w, "id", s->version.text ? s->version.text : s->description);
+    json_string(w, "author", "");
+    json_string(w, "path", s->script);
+    json_string(w, "result", what);
+    json_end_object(w);
+}
+
+static const char *outcome_name(enum flyway_outcome o)
+{
+    static const char *const names[] = {"executed", "ran again", "undone", "recorded, not run"};
+    return names[o];
+}
+
 static void list_pending(struct run *run, const struct flyway *f, const char *title, long long count)
 {
     const struct flyway_info *info = flyway_info(f);
     struct result_table *t = NULL;
+    struct str json = str_new(run->cx->arena);
+    struct json_writer w = json_writer(&json);
+    json_array(&w, NULL);
     for (size_t i = 0; i < info->items.n && count; i++) {
         const struct flyway_item *item = &info->items.at[i];
         if (item->state != FLYWAY_PENDING)
@@ -149,13 +172,15 @@ static void list_pending(struct run *run, const struct flyway *f, const char *ti
         const char *const row[] = {version_of(&item->script->version), item->script->description, kind_of(item->script),
                                    item->script->file};
         result_row(run->result, t, row);
+        write_set(&w, item->script, "would run");
         count -= count > 0;
     }
+    json_end_array(&w);
+    result_output(run->result, "change_sets", json.s);
 }
 
 static void list_steps(struct run *run, const struct flyway_report *r)
 {
-    static const char *const names[] = {"ran", "ran again", "undone", "recorded, not run"};
     struct arena *a = run->cx->arena;
     struct result_table *t = result_table(run->result, "Migrations", "version|description|file|result|#time|#retries");
     for (size_t i = 0; i < r->steps.n; i++) {
@@ -163,7 +188,8 @@ static void list_steps(struct run *run, const struct flyway_report *r)
         const char *const row[] = {version_of(&s->script->version),
                                    s->script->description,
                                    s->script->file,
-                                   arena_printf(a, "%s%s%s", names[s->outcome], s->out_of_order ? ", out of order" : "",
+                                   arena_printf(a, "%s%s%s", outcome_name(s->outcome),
+                                                s->out_of_order ? ", out of order" : "",
                                                 s->outside ? ", outside of a transaction" : ""),
                                    text_duration(a, s->ms),
                                    text_group_digits(a, s->retries)};
@@ -182,8 +208,22 @@ static const char *json_list(struct arena *a, const struct str_list *list)
     return json.s;
 }
 
+static void output_steps(struct run *run, const struct flyway_report *r)
+{
+    struct str json = str_new(run->cx->arena);
+    struct json_writer w = json_writer(&json);
+    json_array(&w, NULL);
+    for (size_t i = 0; i < r->steps.n; i++)
+        write_set(&w, r->steps.at[i].script, outcome_name(r->steps.at[i].outcome));
+    json_end_array(&w);
+    result_output(run->result, "change_sets", json.s);
+    schema_output_statements(run, &r->statements);
+}
+
 static void set_outputs(struct run *run, const struct flyway_report *r)
 {
+    output_steps(run, r);
+
     struct result *out = run->result;
     result_output_int(out, "changesets_applied", (long long)r->steps.n);
     result_output_int(out, "changesets_pending", (long long)r->left);
@@ -246,10 +286,13 @@ static bool preview(struct run *run, struct opened *o, const char *file, long lo
                     const struct flyway_back *back, bool print)
 {
     struct str script = str_new(run->cx->arena);
+    struct str_list statements = {0};
     const struct flyway_info *info = flyway_info(o->f);
-    if (!(back ? flyway_preview_undo(run->cx, o->f, back, &script) : flyway_preview(run->cx, o->f, count, &script)) ||
+    if (!(back ? flyway_preview_undo(run->cx, o->f, back, &script, &statements)
+               : flyway_preview(run->cx, o->f, count, &script, &statements)) ||
         !schema_write_sql(run, file, script.s))
         return false;
+    schema_output_statements(run, &statements);
     if (print)
         out_text(redact_text(run->cx->arena, script.s));
     if (!back)
@@ -358,11 +401,21 @@ bool flyway_deploy_stage(struct run *run, const struct schema_config *c)
     return run_migrations(run, &o, c->count, NULL);
 }
 
+static bool check_range(struct ctx *cx, const char *version, long long count)
+{
+    return (version != NULL) != (count >= 0) ||
+           fail(cx, E_INPUT,
+                "migrations are rolled back either by count or to the version in to_tag: one of them must be given");
+}
+
 bool flyway_rollback_stage(struct run *run, const struct schema_config *c, const char *version, long long count)
 {
     OPENED_AUTO o = {.f = NULL};
     const struct flyway_back back = {.count = count, .to = version, .keep = true};
-    return open_all(run, c, &o) && undo(run, &o, &back);
+    bool ok = check_range(run->cx, version, count) && open_all(run, c, &o) && undo(run, &o, &back);
+    const char *n = result_output_get(run->result, "changesets_applied");
+    result_output_int(run->result, "changesets_rolled_back", n ? strtoll(n, NULL, 10) : 0);
+    return ok;
 }
 
 /* ---- schema-preview ---- */
@@ -370,7 +423,15 @@ bool flyway_rollback_stage(struct run *run, const struct schema_config *c, const
 bool flyway_preview_stage(struct run *run, const struct schema_config *c)
 {
     OPENED_AUTO o = {.f = NULL};
-    return open_all(run, c, &o) && preview(run, &o, "preview.sql", c->count, NULL, c->print);
+    enum { FORWARDS, BACKWARDS };
+    const char *version = text_empty(c->to_tag) ? NULL : c->to_tag;
+    const struct flyway_back back = {.count = c->count, .to = version, .keep = true};
+    if (c->direction > BACKWARDS)
+        return fail(run->cx, E_INPUT, "direction can be update or rollback for migrations");
+    if (c->direction == BACKWARDS && !check_range(run->cx, version, c->count))
+        return false;
+    return open_all(run, c, &o) &&
+           preview(run, &o, "preview.sql", c->count, c->direction == BACKWARDS ? &back : NULL, c->print);
 }
 
 /* ---- schema-status ---- */

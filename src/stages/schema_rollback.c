@@ -36,14 +36,8 @@ static bool run_rollback(struct run *run, const void *config)
     struct deploy_report report;
     DEPLOY_AUTO d = NULL;
 
-    if (schema_is_flyway(c)) {
-        if (!text_empty(c->to_date) || !text_empty(c->changeset_id))
-            return fail(cx, E_INPUT, "migrations are rolled back by count, or to a version given as to_tag");
-        bool undone = flyway_rollback_stage(run, c, text_empty(c->to_tag) ? NULL : c->to_tag, c->count);
-        const char *n = result_output_get(run->result, "changesets_applied");
-        result_output(run->result, "changesets_rolled_back", n ? n : "0");
-        return undone;
-    }
+    if (schema_is_flyway(c))
+        return flyway_rollback_stage(run, c, text_empty(c->to_tag) ? NULL : c->to_tag, c->count);
     /* What cannot be resolved is told before anybody is made to wait for the lock. */
     if (!schema_range(run, c, &range) || !schema_open(run, c, &log, &d) || !deploy_check(cx, d) ||
         !rollback_resolve(cx, d, &range, &plan))

@@ -63,6 +63,11 @@ def fly(lab):  # noqa: F811
     return Fly(lab)
 
 
+def as_json(r, name):
+    value = r.outputs[name]
+    return json.loads(value) if isinstance(value, str) else value
+
+
 def crc(text):
     n = zlib.crc32(text.encode().replace(b"\r", b"").replace(b"\n", b""))
     return n - (1 << 32) if n >= 1 << 31 else n
@@ -383,6 +388,21 @@ def test_undo(fly):
     (fly.folder / "U2__b.sql").unlink()
     r = fly.run(flyway_action="undo", count=2)
     assert r.status == 4 and fly.exists("c"), "all scripts are looked for before the first one runs"
+
+
+def test_rollback_to_a_version(fly):
+    fly.write(V1__a="create table a ()", V2__b="create table b ()", V3__c="create table c ()", U2__b="drop table b", U3__c="drop table c")
+    r = fly.ok()
+    assert [(s["id"], s["path"], s["result"]) for s in as_json(r, "change_sets")][0] == ("1", "V1__a.sql", "executed")
+    assert as_json(r, "sql_commands") == ["create table a ()", "create table b ()", "create table c ()"]
+    r = fly.ok("schema-preview", direction="rollback", to_tag="1")
+    assert as_json(r, "sql_commands") == ["drop table c", "drop table b"] and fly.exists("c")
+    assert fly.run("schema-rollback").status == 2 and fly.run("schema-rollback", to_tag="1", count=1).status == 2
+    r = fly.ok("schema-rollback", to_tag="1")
+    assert r.outputs["changesets_rolled_back"] == 2 and r.outputs["schema_version"] == "1" and [fly.exists(t) for t in "abc"] == [True, False, False]
+    r = fly.ok(dry_run=True)
+    assert [s["result"] for s in as_json(r, "change_sets")] == ["would run"] * 2
+    assert fly.run(action="tag", tag="x").status == 2
 
 
 def test_callbacks(fly):
