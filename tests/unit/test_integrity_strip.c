@@ -1,5 +1,5 @@
 /* Strips of key ranges, and values as people see them. */
-#include "../../src/integrity/model.h"
+#include "../../src/integrity/compare.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
