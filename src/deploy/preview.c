@@ -92,33 +92,41 @@ static void end_script(struct ctx *cx, struct deploy *d, struct str *out)
     line(out, deploy_sql(cx, d, sql_deploy_lock_free));
 }
 
-/* What the preconditions say without a run: *run, or why not. */
+/* As Liquibase writes it above a changeset, with the path as the history has it. */
+static const char *title_of(struct arena *a, const struct changeset *cs)
+{
+    return one_line(a, arena_printf(a, "%s::%s::%s", cs->filename, cs->id, cs->author));
+}
+
+/* What the preconditions say without a run: *run, or what follows. With onSqlOutput:FAIL they count as not holding. */
 static bool ask_first(struct ctx *cx, struct deploy *d, const struct plan_item *item, struct str *out, long long *order,
                       bool *run)
 {
     const struct changeset *cs = item->set;
     const struct preconditions *pre = &cs->preconditions;
-    struct arena *a = cx->arena;
-    enum pre_result result;
-    const char *why;
+    enum pre_result result = PRE_FAILS;
+    const char *why = "its preconditions forbid a preview (onSqlOutput:FAIL)";
 
     *run = true;
     if (!pre->list.n || pre->on_preview == PREVIEW_IGNORE)
         return true;
-    if (pre->on_preview == PREVIEW_FAIL) {
-        fail(cx, E_GUARD, "changeset %s has preconditions that forbid a preview (onSqlOutput:FAIL)",
-             changeset_name(a, cs));
+    if (pre->on_preview == PREVIEW_TEST && !preconditions_check(cx, d, pre, cs, &result, &why))
+        return false;
+    if (result == PRE_HOLDS)
+        return true;
+    switch (result == PRE_FAILS ? pre->on_fail : pre->on_error) {
+    case REACT_WARN: return true;
+    case REACT_HALT:
+        fail(cx, E_GUARD, "the precondition of changeset %s does not hold", changeset_name(cx->arena, cs));
+        err_detail(cx, "%s", why);
         err_place(cx, cs->file, cs->line, 1);
         return false;
+    case REACT_MARK_RAN:
+    case REACT_CONTINUE: break;
     }
-    if (!preconditions_check(cx, d, pre, cs, &result, &why))
-        return false;
-    enum reaction r = result == PRE_FAILS ? pre->on_fail : pre->on_error;
-    *run = result == PRE_HOLDS || r == REACT_WARN;
-    if (*run)
-        return true;
-    str_addf(out, "-- Changeset %s does not run: %s\n\n", one_line(a, changeset_name(a, cs)), one_line(a, why));
-    if (r == REACT_MARK_RAN)
+    *run = false;
+    str_addf(out, "-- Changeset %s does not run: %s\n\n", title_of(cx->arena, cs), one_line(cx->arena, why));
+    if ((result == PRE_FAILS ? pre->on_fail : pre->on_error) == REACT_MARK_RAN)
         line(out, history_row_sql(cx, d, item, "MARK_RAN", ++*order));
     return true;
 }
@@ -144,7 +152,7 @@ bool deploy_preview(struct ctx *cx, struct deploy *d, struct str *out, struct se
             return false;
         if (update && !run)
             continue;
-        str_addf(out, "-- Changeset %s\n", one_line(a, changeset_name(a, cs)));
+        str_addf(out, "-- Changeset %s\n", title_of(a, cs));
         if (*cs->comments)
             str_addf(out, "-- %s\n", one_line(a, cs->comments));
         path(cx, d, out); /* a changeset does not inherit one that an earlier one set */
@@ -174,7 +182,7 @@ bool rollback_preview(struct ctx *cx, struct deploy *d, const struct rollback_pl
         struct ran later = {.id = cs->id, .author = cs->author, .path = cs->filename};
         if (path_changed)
             path(cx, d, out);
-        str_addf(out, "-- Rolling Back ChangeSet: %s\n", one_line(a, changeset_name(a, cs)));
+        str_addf(out, "-- Rolling Back ChangeSet: %s\n", title_of(a, cs));
         if (!statements(cx, d, &work, out, sent, &path_changed))
             return false;
         line(out, history_delete_sql(cx, d, item->ran ? item->ran : &later));

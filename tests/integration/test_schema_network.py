@@ -154,6 +154,13 @@ def test_changesets_that_were_sent_together(lab, arrives):  # noqa: F811
     check_each_ran_once(lab, 6)
 
 
+def test_a_stolen_lock_among_changesets_that_were_sent_together(lab):  # noqa: F811
+    lab.write(log_of(3) + "--changeset a:3\nUPDATE databasechangeloglock SET lockedby = 'thief';\n--changeset a:4\nINSERT INTO seen VALUES (4);\n")
+    r = lab.run()
+    assert r.status == 14 and "taken away" in r.err and lab.ids() == ["0", "1", "2"], r
+    assert "VALUES (4)" not in open(r.outputs["sql_file"]).read(), "what was sent but not run is not told as run"
+
+
 def test_server_gone_for_good_after_commit(lab, server_factory):  # noqa: F811
     """Nobody can be asked what became of the COMMIT: status 22, never a guess."""
     lab.write(log_of(6, apart=True))

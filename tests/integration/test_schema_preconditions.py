@@ -115,3 +115,5 @@ def test_preview_asks_when_it_is_told_to(lab):  # noqa: F811
     assert "made_1" in open(lab.run("schema-preview").outputs["sql_file"]).read()
     write(lab, changeset(1, '<tableExists tableName="nix"/>', 'onSqlOutput="FAIL"'))
     assert lab.run("schema-preview").status == 4
+    write(lab, changeset(1, "<and/>", 'onFail="MARK_RAN" onSqlOutput="FAIL"'))
+    assert "MARK_RAN" in open(lab.run("schema-preview").outputs["sql_file"]).read(), "FAIL is a precondition that does not hold"
