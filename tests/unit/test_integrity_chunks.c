@@ -1,5 +1,5 @@
 /* The chunk store, and names and declarations. */
-#include "../../src/integrity/model.h"
+#include "../../src/integrity/compare.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

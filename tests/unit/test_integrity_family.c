@@ -1,5 +1,5 @@
 /* From types to digests: which family a column belongs to, and the SQL that hashes it. */
-#include "../../src/integrity/compare.h"
+#include "../../src/integrity/model.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
