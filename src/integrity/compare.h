@@ -61,6 +61,7 @@ bool it_name_matches(const char *pattern, const char *schema, const char *name);
 /* ---- pair.c ---- */
 /* A row that differed: its seed, and a hash of what both sides sent of it. */
 struct it_flagged {
+    int part; /* of the two readings of a drill, the one that it was seen in */
     int64_t seed;
     uint64_t content;
 };
@@ -90,8 +91,9 @@ struct it_pair {
     struct integrity_table line;
     enum { LOOK_ONLY, LOOK_FIRST, LOOK_SECOND } look;
     struct arena flagged_memory;
-    VEC(struct it_flagged) flagged; /* rows that differed at the first look, in the order of the seed */
+    VEC(struct it_flagged) flagged; /* rows that differed at the first look, in the order of part and seed */
     size_t flagged_at;
+    int part;            /* the reading that goes on */
     bool flagged_beyond; /* there were more than are kept */
     /* Of them, those that differed at the second look too: as at the first; or, written in between, in another way. */
     long long confirmed, moving;

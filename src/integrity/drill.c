@@ -358,13 +358,14 @@ static size_t same_keys_first(const struct merge *m, int64_t *ids, size_t n, uin
 }
 
 /* Chunks of the two streams from here on; the columns that are marked are told apart. */
-static bool drill_chunks(struct merge *m, const int64_t *ids, size_t n, const uint8_t *differs)
+static bool drill_chunks(struct merge *m, int part, const int64_t *ids, size_t n, const uint8_t *differs)
 {
     struct ctx *cx = m->d->cx;
     bool ok = true;
 
     if (!n)
         return true;
+    m->p->part = part;
     m->columns = 0;
     for (size_t c = 0; c < m->p->columns.n; c++)
         if (differs[c] && !m->p->expected[c])
@@ -418,8 +419,8 @@ bool it_drill(struct it_diff *d, struct it_pair *p, struct it_pass *left)
     int64_t *ids = arena_array(cx->arena, n + 1, sizeof *ids);
     memcpy(ids, all, n * sizeof *ids);
     size_t same = it_pass_restricted(left) ? same_keys_first(&m, ids, n, differs) : 0;
-    bool ok = by_index_only(&m, true) && drill_chunks(&m, ids, same, differs) &&
-              drill_chunks(&m, ids + same, n - same, p->differs) && by_index_only(&m, false);
+    bool ok = by_index_only(&m, true) && drill_chunks(&m, 0, ids, same, differs) &&
+              drill_chunks(&m, 1, ids + same, n - same, p->differs) && by_index_only(&m, false);
     if (ok)
         report(&m);
     left->only = p->right_pass.only = all;

@@ -24,6 +24,11 @@ static uint64_t content(uint64_t h, const struct pg_rows *rows, int row)
     return (h ^ 0xFFu) * 0x100000001B3u;
 }
 
+static bool before(const struct it_flagged *f, int part, int64_t seed)
+{
+    return f->part < part || (f->part == part && f->seed < seed);
+}
+
 bool it_recheck_row(struct it_pair *p, const struct pg_rows *left, int l, const struct pg_rows *right, int r,
                     unsigned bits)
 {
@@ -35,15 +40,15 @@ bool it_recheck_row(struct it_pair *p, const struct pg_rows *left, int l, const 
         if (p->flagged.n == MOST_FLAGGED)
             p->flagged_beyond = true;
         else
-            *VEC_PUSH(&p->flagged_memory, &p->flagged) = (struct it_flagged){seed, now};
+            *VEC_PUSH(&p->flagged_memory, &p->flagged) = (struct it_flagged){p->part, seed, now};
         return false;
     }
-    /* Both looks go through the rows in the order of the seed. */
-    while (p->flagged_at < p->flagged.n && p->flagged.at[p->flagged_at].seed < seed)
+    /* Both looks go through the same chunks, in the same two parts, and through the rows of each in the order of the seed. */
+    while (p->flagged_at < p->flagged.n && before(&p->flagged.at[p->flagged_at], p->part, seed))
         p->flagged_at++;
     if (p->flagged_at < p->flagged.n) {
         const struct it_flagged *then = &p->flagged.at[p->flagged_at];
-        if (then->seed != seed)
+        if (then->part != p->part || then->seed != seed)
             return false;
         if (then->content != now) {
             p->moving++;
