@@ -76,6 +76,7 @@ static bool put_empty_row(struct ctx *cx, struct deploy *d, struct deploy_report
     changeset_checksum(cx->arena, &empty, CHECKSUM_V9, item.sum);
     const char *sql = history_row_sql(cx, d, &item, "EXECUTED", d->max_order + 1);
     str_addf(&report->sql, "%s;\n", sql);
+    d->max_order++;
     return pg_exec(cx, d->pg, sql);
 }
 
@@ -190,9 +191,9 @@ static bool update(struct ctx *cx, struct deploy *d, struct deploy_report *repor
         return false;
     const struct ran *last = deploy_last(d);
     report->pre_start_tag = last ? last->tag : "";
-    if (d->options.tag_before && d->plan.chosen.n && last && !*last->tag) {
+    if (d->options.tag_before && d->plan.chosen.n && (!last || !*last->tag)) {
         const char *tag = arena_printf(a, "dbstep-%s", d->deployment_id);
-        if (!put_tag(cx, d, report, tag))
+        if ((!last && !put_empty_row(cx, d, report)) || !put_tag(cx, d, report, tag))
             return false;
         report->pre_start_tag = tag;
     }

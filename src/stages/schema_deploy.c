@@ -17,7 +17,9 @@ static const struct input_spec inputs[] = {
     {IN_FIELD(struct schema_config, tag), .type = IN_STRING,
      .doc = "Tag put on the newest row of the history at the end"},
     {IN_FIELD(struct schema_config, tag_before), .type = IN_BOOLEAN, .def = "false",
-     .doc = "Tag the newest row before the first changeset, unless it has a tag, so that a rollback can name it"},
+     .doc =
+         "Tag the newest row before the first changeset, unless it has a tag, so that a rollback can name it; an empty history "
+         "gets a row for it"},
     SCHEMA_RUN_INPUTS,
     {IN_FIELD(struct schema_config, force), .type = IN_BOOLEAN, .def = "false", .flags = IN_ADVANCED,
      .doc = "With release-lock: release the lock of another tool although its owner may be alive"},

@@ -73,6 +73,14 @@ def test_tag(lab):  # noqa: F811
     assert lab.value("SELECT tag FROM databasechangelog WHERE id = '1'") == "v1"
 
 
+def test_the_first_deploy_can_be_taken_back_by_its_pre_start_tag(lab):  # noqa: F811
+    lab.write("--changeset b:1\ncreate table one (x int);\n--rollback drop table one;\n")
+    tag = lab.deploy(tag_before=True).outputs["pre_start_tag"]
+    assert tag.startswith("dbstep-") and lab.sql("SELECT tag, orderexecuted FROM databasechangelog ORDER BY 2") == [(tag, 1), (None, 2)]
+    assert lab.run("schema-rollback", to_tag=tag).status == 0 and not lab.exists("one")
+    assert lab.deploy(tag_before=True).outputs["pre_start_tag"] == tag
+
+
 def test_clear_checksums(lab):  # noqa: F811
     lab.write(LOG.replace("table:nix", "table:one"))
     lab.deploy()
