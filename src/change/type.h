@@ -106,7 +106,7 @@ bool change_fault(struct ctx *cx, const struct change *c, const struct node *at,
 /* "createTable:[…]" of the fields, for a version, in Unicode normal form C. */
 const char *change_serialise(struct arena *a, const struct change *c, int version);
 /* "9:" + hash of a text / of bytes without blanks, for types with sums of their own. */
-void sum_of_text(const char *s, int version, char out[CHECKSUM_MAX]);
+void sum_of_text(const char *text, int version, char out[CHECKSUM_MAX]);
 void sum_of_squeezed(const char *text, size_t len, char out[CHECKSUM_MAX]);
 /* Of SQL bytes with the change's delimiter and flags, which version 8 covers too. */
 void sum_of_sql(const struct change *c, const char *sql, size_t len, int version, char out[CHECKSUM_MAX]);

@@ -345,10 +345,15 @@ static void find_fault(struct context *k, struct flyway_item *item)
     const struct flyway_row *r = item->row;
     const struct flyway_script *s = item->script;
     struct arena *a = k->a;
-    const char *what = r ? (r->version.text ? arena_printf(a, "version %s (%s)", r->version.text, r->description)
-                                            : arena_printf(a, "repeatable migration '%s'", r->description))
-                         : s->script;
+    const char *what = "";
 
+    if (r)
+        what = r->version.text ? arena_printf(a, "version %s (%s)", r->version.text, r->description)
+                               : arena_printf(a, "repeatable migration '%s'", r->description);
+    else if (s)
+        what = s->script;
+    else
+        return;
     if (item->state == FLYWAY_UNDONE || item->state == FLYWAY_ABOVE_TARGET || item->state == FLYWAY_DELETED ||
         ignored(k->f->config, item))
         return;

@@ -715,11 +715,11 @@ static void one_value_of_several(void **state)
     struct node *column = tree(&a, "<column valueSequenceNext=\"s\" valueComputed=\"c\" valueDate=\"2020-01-02\" "
                                    "valueNumeric=\"7\" valueBoolean=\"true\" value=\"v\"/>");
     static const char *const order[] = {"v", "true", "7", "2020-01-02", "c", "s"};
-    struct node **last = &column->first;
     for (size_t i = 0; i < COUNT(order); i++) {
         assert_string_equal(value_of(&a, column, "value").text, order[i]);
-        for (last = &column->first; (*last)->next; last = &(*last)->next)
-            ;
+        struct node **last = &column->first; /* the one that counted goes */
+        while (*last && (*last)->next)
+            last = &(*last)->next;
         *last = NULL;
     }
     assert_int_equal(value_of(&a, column, "value").kind, VALUE_NONE);
