@@ -17,6 +17,7 @@ struct anchor {
     const char *name;
     struct node *node;
     size_t nodes; /* in it, aliases written out */
+    int height;   /* collections within one another in it, likewise */
     bool open;    /* not complete yet */
 };
 
@@ -28,6 +29,7 @@ struct open_node {
     VEC(struct node *) merges; /* its values */
     struct anchor *anchor;     /* its own; NULL: none */
     size_t nodes_before;
+    int height; /* of its highest child */
 };
 
 struct reader {
@@ -156,6 +158,12 @@ static void append(struct open_node *parent, struct node *n)
     else
         parent->node->first = n;
     parent->last = n;
+}
+
+static void raise_height(struct open_node *parent, int height)
+{
+    if (parent && parent->height < height)
+        parent->height = height;
 }
 
 /* The node at its place in the document; one that an alias stands for is put there under another name, beside another neighbour. */
@@ -392,6 +400,11 @@ static bool on_scalar(struct reader *r, const yaml_event_t *e)
     return true;
 }
 
+static bool too_deep(struct reader *r, yaml_mark_t at)
+{
+    return bad(r, at, arena_printf(r->cx->arena, "the YAML is nested more than %d deep", NODE_DEPTH_MAX), NULL);
+}
+
 static bool on_alias(struct reader *r, const yaml_event_t *e)
 {
     const char *name = (const char *)e->data.alias.anchor;
@@ -410,7 +423,10 @@ static bool on_alias(struct reader *r, const yaml_event_t *e)
         set_key(r, found->node->text, e->start_mark);
         return true;
     }
+    if (r->depth + found->height > NODE_DEPTH_MAX)
+        return too_deep(r, e->start_mark);
     r->nodes += found->nodes;
+    raise_height(top(r), found->height);
     attach(r, found->node, true);
     return r->nodes <= ALIAS_FREE + NODE_ALIAS_FACTOR * r->own ||
            bad(r, e->start_mark, "the aliases of this YAML multiply beyond measure",
@@ -425,8 +441,7 @@ static bool open_collection(struct reader *r, const yaml_event_t *e, bool list, 
     if (waits_for_key(r))
         return bad(r, e->start_mark, "a key of a YAML mapping must be a plain text", NULL);
     if (r->depth == NODE_DEPTH_MAX)
-        return bad(r, e->start_mark, arena_printf(r->cx->arena, "the YAML is nested more than %d deep", NODE_DEPTH_MAX),
-                   NULL);
+        return too_deep(r, e->start_mark);
     struct node *n = ARENA_NEW(r->cx->arena, struct node);
     n->list = list;
     n->line = (int)e->start_mark.line + 1;
@@ -447,7 +462,9 @@ static bool close_collection(struct reader *r)
     if (o->anchor) {
         o->anchor->open = false;
         o->anchor->nodes = r->nodes - o->nodes_before;
+        o->anchor->height = o->height + 1;
     }
+    raise_height(top(r), o->height + 1);
     return o->node->list || close_mapping(r, o);
 }
 
@@ -543,24 +560,43 @@ static bool read_once(struct ctx *cx, const char *file, const char *text, size_t
     return true;
 }
 
+/* A text that was joined, and the one that it is made from; the tree keeps nothing of them. */
+struct joined_texts {
+    struct arena arena[2];
+};
+
+static void free_joined(struct joined_texts *t)
+{
+    arena_free(&t->arena[0]);
+    arena_free(&t->arena[1]);
+}
+
+static bool is_json(const char *text, size_t len)
+{
+    size_t at = len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+    while (at < len && text[at] && strchr(" \t\r\n", text[at]))
+        at++;
+    return at < len && text[at] == '{';
+}
+
 bool node_read_yaml(struct ctx *cx, const char *file, const char *text, size_t len, struct node **out)
 {
     enum { TRIES = 200 };
-    size_t from, blanks = 0;
+    __attribute__((cleanup(free_joined))) struct joined_texts joined = {0};
+    bool json = is_json(text, len);
+    size_t from;
 
     *out = NULL;
-    while (blanks < len && strchr(" \t\r\n", text[blanks]) && text[blanks])
-        blanks++;
-    bool json = blanks < len && text[blanks] == '{';
     for (int i = 0; i < TRIES; i++) {
         struct arena_mark mark = arena_mark(cx->arena);
+        struct arena *next = &joined.arena[i % 2];
         if (read_once(cx, file, text, len, out, &from))
             return true;
         if (cx->err.code != E_OK)
             return false;
-        if (!i)
-            arena_reset(cx->arena, mark);
-        text = node_join_surrogates(cx->arena, text, len, from, json, &len);
+        arena_reset(cx->arena, mark);
+        arena_free(next);
+        text = node_join_surrogates(next, text, len, from, json, &len);
     }
     fail(cx, E_CHANGELOG, "more than %d texts of '%s' have characters beyond U+FFFF as two escapes each", TRIES, file);
     err_place(cx, file, 1, 1);

@@ -343,13 +343,63 @@ static void depth(void **state)
     arena_free(&a);
 }
 
+/* Aliases stack what is below the limit each; the readers behind go down into them. */
+static void depth_by_aliases(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct ctx cx = {.arena = &a};
+    struct str yaml = str_new(&a), allowed = str_new(&a);
+    struct node *n;
+    for (int i = 0; i < 20; i++) {
+        str_addf(&yaml, "k%d: &a%d ", i, i);
+        for (int d = 0; d < 90; d++)
+            str_addc(&yaml, '[');
+        str_addf(&yaml, i ? "*a%d" : "x", i - 1);
+        for (int d = 0; d < 90; d++)
+            str_addc(&yaml, ']');
+        str_addc(&yaml, '\n');
+        if (i == 1)
+            str_add(&allowed, yaml.s);
+    }
+    assert_true(read_yaml(&cx, allowed.s, &n));
+    assert_false(read_yaml(&cx, yaml.s, &n));
+    assert_non_null(strstr(cx.err.message, "nested more than 200 deep"));
+    assert_int_equal(cx.err.line, 3);
+    arena_free(&a);
+}
+
+static void many_surrogates(void **state)
+{
+    (void)state;
+    enum { TEXTS = 250 };
+    struct arena a = {0};
+    struct ctx cx = {.arena = &a};
+    struct str json = str_new(&a), yaml = str_new(&a);
+    struct node *n;
+    str_add(&json, "\xEF\xBB\xBF {\"a\": [\"\"");
+    for (int i = 0; i < TEXTS; i++)
+        str_add(&json, ",\n\"\\uD83D\\uDE42\"");
+    str_add(&json, "]}");
+    assert_true(read_yaml(&cx, json.s, &n));
+    for (int i = 0; i < 20000; i++)
+        str_add(&yaml, "- x\n");
+    for (int i = 0; i < 20; i++)
+        str_add(&yaml, "- \"\\uD83D\\uDE42\"\n");
+    size_t before = a.used;
+    assert_true(read_yaml(&cx, yaml.s, &n));
+    assert_true(a.used - before < (size_t)10 << 20); /* one tree, and not one for each of the texts */
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(xml_shape),    cmocka_unit_test(xml_utf16),  cmocka_unit_test(xml_places),
-        cmocka_unit_test(xml_refused),  cmocka_unit_test(yaml_shape), cmocka_unit_test(yaml_keys_by_alias),
-        cmocka_unit_test(surrogates),   cmocka_unit_test(yaml_types), cmocka_unit_test(yaml_places),
-        cmocka_unit_test(yaml_refused), cmocka_unit_test(yaml_bomb),  cmocka_unit_test(depth),
+        cmocka_unit_test(xml_shape),        cmocka_unit_test(xml_utf16),       cmocka_unit_test(xml_places),
+        cmocka_unit_test(xml_refused),      cmocka_unit_test(yaml_shape),      cmocka_unit_test(yaml_keys_by_alias),
+        cmocka_unit_test(surrogates),       cmocka_unit_test(yaml_types),      cmocka_unit_test(yaml_places),
+        cmocka_unit_test(yaml_refused),     cmocka_unit_test(yaml_bomb),       cmocka_unit_test(depth),
+        cmocka_unit_test(depth_by_aliases), cmocka_unit_test(many_surrogates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
