@@ -42,6 +42,12 @@ static long value_length(const char *v, enum attr_kind kind)
     return n;
 }
 
+/* Tokens and quoted values can be empty, so that they are there without looking: each may reach to the end of the line. */
+static bool has_value(const char *v, enum attr_kind kind)
+{
+    return kind == ATTR_TOKEN || kind == ATTR_QUOTED || value_length(v, kind) >= 0;
+}
+
 const char *attribute(struct arena *a, const char *line, const char *name, enum attr_kind kind, bool at_word_start)
 {
     size_t n = strlen(name);
@@ -49,7 +55,7 @@ const char *attribute(struct arena *a, const char *line, const char *name, enum 
     for (const char *colon = line; (colon = strchr(colon, ':')); colon++) {
         const char *p = colon - n;
         if ((size_t)(colon - line) >= n && strncasecmp(p, name, n) == 0 &&
-            (!at_word_start || p == line || !text_word_char(p[-1])) && value_length(colon + 1, kind) >= 0)
+            (!at_word_start || p == line || !text_word_char(p[-1])) && has_value(colon + 1, kind))
             found = colon + 1;
     }
     if (!found)

@@ -271,6 +271,23 @@ static void expansion_bomb(void **state)
     arena_free(&a);
 }
 
+/* A line that is all names of attributes, each of which could have the rest of it as its value. */
+static void long_header(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct ctx cx = {.arena = &a};
+    struct changelog log;
+    struct str text = str_new(&a);
+    str_add(&text, HEAD "--changeset b:1 ");
+    while (text.len < 2000000)
+        str_add(&text, "labels:");
+    str_add(&text, "last\nselect 1;\n");
+    assert_true(parse(&cx, text.s, &log));
+    assert_string_equal(changeset_labels(&a, &log.sets.at[0]), "last");
+    arena_free(&a);
+}
+
 static void paths(void **state)
 {
     (void)state;
@@ -300,6 +317,7 @@ int main(void)
         cmocka_unit_test(places_survive_expansion),
         cmocka_unit_test(refused),
         cmocka_unit_test(expansion_bomb),
+        cmocka_unit_test(long_header),
         cmocka_unit_test(paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
