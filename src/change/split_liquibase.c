@@ -245,11 +245,25 @@ static struct token token_at(struct splitter *s, size_t i)
 
 /* ---- delimiters ---- */
 
+#define EXPRESSION_MAX 100
+
+/* regcomp() goes as deep as there are parentheses, and writes out what is to be repeated. */
+static bool compiles_quickly(const char *expression)
+{
+    const char *count = strchr(expression, '{');
+    if (strlen(expression) > EXPRESSION_MAX || (count && strchr(count + 1, '{')))
+        return false;
+    for (size_t n; count && *count; count += n ? n : 1)
+        if ((n = strspn(count, "0123456789")) > 2)
+            return false;
+    return true;
+}
+
 /* Java's notation in POSIX terms. An expression that does not compile matches nothing. */
 void split_liquibase_start(struct splitter *s)
 {
     const char *d = s->delimiter;
-    if (!d || !d[1])
+    if (!d || !d[1] || !compiles_quickly(d))
         return;
     struct str re = str_new(s->arena);
     str_add(&re, "^([[:space:]]*");

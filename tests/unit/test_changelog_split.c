@@ -189,6 +189,24 @@ static void time_is_linear(void **state)
     }
 }
 
+/* Expressions that would take regcomp() down, or for ever; they match nothing, as other broken ones. */
+static void delimiters_without_end(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct ctx cx = {.arena = &a};
+    struct str deep = str_new(&a);
+    for (int i = 0; i < 200000; i++)
+        str_add(&deep, "(");
+    for (int i = 0; i < 200000; i++)
+        str_add(&deep, ")");
+    assert_string_equal(split_all(&cx, SPLIT_LIQUIBASE, "select 1; select 2", deep.s, true), "select 1; select 2");
+    assert_string_equal(split_all(&cx, SPLIT_LIQUIBASE, "select 1; select 2", "((x{99}){99}){99}", true),
+                        "select 1; select 2");
+    assert_string_equal(split_all(&cx, SPLIT_LIQUIBASE, "select 1 xx select 2", "x{2}", true), "select 1|select 2");
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +215,7 @@ int main(void)
         cmocka_unit_test(a_refused_character_has_a_place),
         cmocka_unit_test(bytes_can_be_found_again),
         cmocka_unit_test(time_is_linear),
+        cmocka_unit_test(delimiters_without_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
