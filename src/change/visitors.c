@@ -1,4 +1,5 @@
 /* visitors.c - modifySql: what is done to statements before they run; see change.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "dbstep/filter.h"
@@ -38,28 +39,48 @@ static unsigned hash_place(const char *s, unsigned places)
     return (h ^ h >> 16) & (places - 1);
 }
 
-/* Each name once, in the order in which Java's hash set hands them out. */
+struct set_item {
+    const char *name;
+    size_t order;
+    unsigned place;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct set_item *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct set_item *x = a, *y = b;
+    if (x->place != y->place)
+        return x->place < y->place ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* Each name once, in the order in which Java's hash set hands them out: by place, and in one place as they came. */
 static struct str_list as_hash_set(struct arena *a, const struct str_list *names)
 {
+    struct set_item *items = arena_array(a, names->n + 1, sizeof *items);
     struct str_list set = {0};
     unsigned places = 16;
+    size_t n = 0;
 
-    for (size_t i = 0; i < names->n; i++) {
-        bool known = false;
-        for (size_t k = 0; k < set.n && !known; k++)
-            known = text_equal(set.at[k], names->at[i]);
-        if (!known)
-            *VEC_PUSH(a, &set) = names->at[i];
-    }
-    while (set.n * 4 > (size_t)places * 3)
+    for (size_t i = 0; i < names->n; i++)
+        items[i] = (struct set_item){.name = names->at[i], .order = i};
+    qsort(items, names->n, sizeof *items, by_name);
+    for (size_t i = 0; i < names->n; i++)
+        if (!n || !text_equal(items[n - 1].name, items[i].name))
+            items[n++] = items[i];
+    while (n * 4 > (size_t)places * 3)
         places *= 2;
-    for (size_t i = 1; i < set.n; i++) { /* by insertion: a set holds a handful, and equal places keep their order */
-        const char *name = set.at[i];
-        size_t k = i;
-        for (; k && hash_place(set.at[k - 1], places) > hash_place(name, places); k--)
-            set.at[k] = set.at[k - 1];
-        set.at[k] = name;
-    }
+    for (size_t i = 0; i < n; i++)
+        items[i].place = hash_place(items[i].name, places);
+    qsort(items, n, sizeof *items, by_place);
+    for (size_t i = 0; i < n; i++)
+        *VEC_PUSH(a, &set) = items[i].name;
     return set;
 }
 
@@ -236,14 +257,40 @@ bool visitors_load(struct ctx *cx, const struct node *modify_sql, const char *fi
 
 /* ---- applying ---- */
 
-static bool apply(struct ctx *cx, const struct sql_visitor *v, const char **sql)
+/* A statement may become this much longer: replacing doubles what was doubled before. */
+enum { GROWTH_FREE = 16 << 20, GROWTH_FACTOR = 20 };
+
+/* Its length when each `from` is `to`. */
+static size_t replaced_length(const char *s, const char *from, const char *to)
+{
+    size_t n = strlen(from), hits = 0;
+
+    for (const char *hit = s; (hit = strstr(hit, from)); hit += n)
+        hits++;
+    return strlen(s) - hits * n + hits * strlen(to);
+}
+
+static bool fail_growth(struct ctx *cx)
+{
+    fail(cx, E_CHANGELOG, "modifySql makes a statement longer beyond measure");
+    err_hint(cx, "each replace goes over what the one before it wrote");
+    return false;
+}
+
+static bool apply(struct ctx *cx, const struct sql_visitor *v, size_t most, const char **sql)
 {
     struct arena *a = cx->arena;
 
     switch (v->kind) {
     case VISIT_PREPEND: *sql = arena_printf(a, "%s%s", v->value, *sql); return true;
     case VISIT_APPEND: *sql = arena_printf(a, "%s%s", *sql, v->value); return true;
-    case VISIT_REPLACE: *sql = *v->replace ? text_replace(a, *sql, v->replace, v->with) : *sql; return true;
+    case VISIT_REPLACE:
+        if (!*v->replace)
+            return true;
+        if (replaced_length(*sql, v->replace, v->with) > most)
+            return fail_growth(cx);
+        *sql = text_replace(a, *sql, v->replace, v->with);
+        return true;
     case VISIT_REG_EXP_REPLACE:
     default: return regexp_replace_all(cx, v->replace, *sql, v->with, sql);
     }
@@ -252,14 +299,18 @@ static bool apply(struct ctx *cx, const struct sql_visitor *v, const char **sql)
 bool visitors_apply(struct ctx *cx, const struct visitor_list *v, bool rollback, const char *contexts,
                     const char *labels, const char *sql, const char **out)
 {
+    size_t most = v->n ? GROWTH_FREE + GROWTH_FACTOR * strlen(sql) : 0;
+
     *out = sql;
     for (size_t i = 0; i < v->n; i++) {
         const struct sql_visitor *visitor = &v->at[i];
         if ((rollback && !visitor->to_rollback) || !context_matches(visitor->contexts, contexts) ||
             !labels_match(&visitor->labels, labels))
             continue;
-        if (!apply(cx, visitor, out))
+        if (!apply(cx, visitor, most, out))
             return false;
+        if (strlen(*out) > most)
+            return fail_growth(cx);
     }
     return true;
 }

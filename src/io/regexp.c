@@ -161,6 +161,12 @@ static int group_of_name(const pcre2_code *code, struct arena *a, const char *na
     return number > 0 ? number : -1;
 }
 
+/* What replacing may make of a text. */
+static size_t most_of(size_t len)
+{
+    return ((size_t)16 << 20) + 20 * len;
+}
+
 static void add_group(struct str *out, const char *text, const PCRE2_SIZE *at, int group)
 {
     if (at[2 * group] != PCRE2_UNSET)
@@ -169,10 +175,12 @@ static void add_group(struct str *out, const char *text, const PCRE2_SIZE *at, i
 
 /* NULL, or what is wrong with the replacement. */
 static const char *add_replacement(struct arena *a, const pcre2_code *code, const char *text, const PCRE2_SIZE *at,
-                                   int n_groups, const char *with, struct str *out)
+                                   int n_groups, const char *with, size_t most, struct str *out)
 {
     for (const char *p = with; *p;) {
         int group = -1;
+        if (out->len > most)
+            return "the result grows beyond measure";
         if (*p == '\\') {
             if (!*++p)
                 return "the replacement ends in a backslash";
@@ -222,7 +230,7 @@ static bool replace_all(struct ctx *cx, const pcre2_code *code, const char *text
     MATCH_AUTO match = pcre2_match_data_create_from_pattern(code, NULL);
     LIMITS_AUTO limits = pcre2_match_context_create(NULL);
     const PCRE2_SIZE *at = pcre2_get_ovector_pointer(match);
-    size_t len = strlen(text), done = 0;
+    size_t len = strlen(text), done = 0, most = most_of(len);
     uint32_t n_groups = 0, checked = 0;
 
     pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &n_groups);
@@ -239,7 +247,7 @@ static bool replace_all(struct ctx *cx, const pcre2_code *code, const char *text
         if (!ctx_alive(cx, "replacing by a regular expression"))
             return false;
         str_addn(out, text + done, at[0] - done);
-        if ((*fault = add_replacement(cx->arena, code, text, at, (int)n_groups, with, out)))
+        if ((*fault = add_replacement(cx->arena, code, text, at, (int)n_groups, with, most, out)))
             return false;
         done = at[1];
         from = at[1] > at[0] ? at[1] : at[1] + character(text, at[1], len);

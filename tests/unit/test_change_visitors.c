@@ -196,6 +196,56 @@ static const char *replaced(struct arena *a, const char *pattern, const char *te
     return regexp_replace_all(&cx, pattern, text, with, &out) ? out : arena_printf(a, "! %s", cx.err.detail);
 }
 
+static void assert_grows_too_much(const char *doubling, int times)
+{
+    struct arena a = {0};
+    struct ctx cx = {.arena = &a};
+    struct visitor_list list = {0};
+    struct str s = str_new(&a);
+    const char *sql;
+    str_add(&s, "<modifySql>");
+    for (int k = 0; k < times; k++)
+        str_add(&s, doubling);
+    str_add(&s, "</modifySql>");
+    assert_true(visitors_load(&cx, tree(&a, s.s), "f", NULL, NULL, &list));
+    assert_false(visitors_apply(&cx, &list, false, NULL, NULL, "select 1 as a", &sql));
+    assert_int_equal(cx.err.code, E_CHANGELOG);
+    assert_string_equal(cx.err.message, "modifySql makes a statement longer beyond measure");
+    arena_free(&a);
+}
+
+/* Each replace doubles what the one before it wrote. */
+static void growth(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct str replace = str_new(&a);
+    str_add(&replace, "<replace replace=\"a\" with=\"a");
+    for (int i = 0; i < 1000000; i++)
+        str_addc(&replace, 'x');
+    str_add(&replace, "a\"/>");
+    assert_grows_too_much(replace.s, 6);
+    assert_grows_too_much("<regExpReplace replace=\"a+\" with=\"$0$0\"/>", 26);
+    arena_free(&a);
+}
+
+/* In time that is linear in them. */
+static void many_databases(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct ctx cx = {.arena = &a};
+    struct visitor_list list = {0};
+    struct str s = str_new(&a);
+    str_add(&s, "<modifySql dbms=\"postgresql");
+    for (int i = 0; i < 100000; i++)
+        str_addf(&s, ",d%d", i);
+    str_add(&s, "\"><append value=\"a\"/></modifySql>");
+    assert_true(visitors_load(&cx, tree(&a, s.s), "f", NULL, NULL, &list));
+    assert_int_equal(list.n, 1);
+    arena_free(&a);
+}
+
 static void expressions(void **state)
 {
     (void)state;
@@ -278,6 +328,8 @@ int main(void)
         cmocka_unit_test(what_is_in_force),
         cmocka_unit_test(lists),
         cmocka_unit_test(refused),
+        cmocka_unit_test(growth),
+        cmocka_unit_test(many_databases),
         cmocka_unit_test(expressions),
         cmocka_unit_test(expressions_refused),
         cmocka_unit_test(expressions_are_bounded),
