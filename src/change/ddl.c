@@ -32,13 +32,20 @@ static bool check_column(struct ctx *cx, const struct change *c, const struct no
     return !given.text || sql_default(cx, c, &offline, column, NULL, &t, given, &unused);
 }
 
-bool ddl_check_columns(struct ctx *cx, const struct change *c)
+bool ddl_check_width(struct ctx *cx, const struct change *c, const struct node_list *columns)
 {
     enum { COLUMNS_MAX = 1600 }; /* PostgreSQL's own limit */
+
+    return columns->n <= COLUMNS_MAX ||
+           change_fault(cx, c, columns->at[COLUMNS_MAX], "a table can have %d columns at most", COLUMNS_MAX);
+}
+
+bool ddl_check_columns(struct ctx *cx, const struct change *c)
+{
     struct node_list columns = columns_of(cx->arena, c->node);
 
-    if (columns.n > COLUMNS_MAX)
-        return change_fault(cx, c, columns.at[COLUMNS_MAX], "a table can have %d columns at most", COLUMNS_MAX);
+    if (!ddl_check_width(cx, c, &columns))
+        return false;
     for (size_t i = 0; i < columns.n; i++)
         if (!check_column(cx, c, columns.at[i]))
             return false;
@@ -115,15 +122,17 @@ void ddl_drop_unnamed_key(struct arena *a, const struct change_env *env, const c
     const char *where = schema ? schema : env->default_schema;
     const char *altered = arena_printf(a, "alter table %s drop constraint \"", sql_table(a, env, schema, table));
 
-    add_statement(a, out,
-                  "DO $$ DECLARE constraint_name varchar;\n"
-                  "BEGIN\n"
-                  "  SELECT tc.CONSTRAINT_NAME into strict constraint_name\n"
-                  "    FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS tc\n"
-                  "    WHERE CONSTRAINT_TYPE = 'PRIMARY KEY'\n"
-                  "      AND TABLE_NAME = %s AND TABLE_SCHEMA = %s;\n"
-                  "    EXECUTE %s || constraint_name || '\"';\n"
-                  "END $$;",
-                  sql_text_literal(a, table), where ? sql_text_literal(a, where) : "current_schema()",
-                  sql_text_literal(a, altered));
+    const char *body = arena_printf(a,
+                                    " DECLARE constraint_name varchar;\n"
+                                    "BEGIN\n"
+                                    "  SELECT tc.CONSTRAINT_NAME into strict constraint_name\n"
+                                    "    FROM INFORMATION_SCHEMA.TABLE_CONSTRAINTS tc\n"
+                                    "    WHERE CONSTRAINT_TYPE = 'PRIMARY KEY'\n"
+                                    "      AND TABLE_NAME = %s AND TABLE_SCHEMA = %s;\n"
+                                    "    EXECUTE %s || constraint_name || '\"';\n"
+                                    "END ",
+                                    sql_text_literal(a, table), where ? sql_text_literal(a, where) : "current_schema()",
+                                    sql_text_literal(a, altered));
+    const char *tag = sql_dollar_tag(a, body);
+    add_statement(a, out, "DO %s%s%s;", tag, body, tag);
 }

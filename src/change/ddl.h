@@ -9,6 +9,8 @@ const char *ddl_table(struct arena *a, const struct change_env *env, const struc
 /* A column that the change names in a field. */
 const char *ddl_column(struct arena *a, const struct change_env *env, const struct change *c, const char *name);
 
+/* There are not more of them than a table can have. */
+bool ddl_check_width(struct ctx *cx, const struct change *c, const struct node_list *columns);
 /* Every column of the change has a name, a type that can be what it is asked to be, and a default that the type can have. */
 bool ddl_check_columns(struct ctx *cx, const struct change *c);
 

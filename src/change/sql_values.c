@@ -9,6 +9,15 @@ const char *sql_text_literal(struct arena *a, const char *text)
     return arena_printf(a, "'%s'", text_replace(a, text, "'", "''"));
 }
 
+const char *sql_dollar_tag(struct arena *a, const char *body)
+{
+    const char *tag = "$$";
+
+    for (int i = 1; strstr(body, tag); i++)
+        tag = arena_printf(a, "$row%d$", i);
+    return tag;
+}
+
 /* ---- what is given ---- */
 
 struct sql_value value_number(struct arena *a, const char *text)
@@ -211,7 +220,8 @@ bool looks_like_function(const char *text)
 
 static const char *of_sequence(struct arena *a, const struct change_env *env, const char *schema, struct sql_value v)
 {
-    return arena_printf(a, "%s('%s')", v.kind == VALUE_NEXT ? "nextval" : "currval", sql_table(a, env, schema, v.text));
+    return arena_printf(a, "%s(%s)", v.kind == VALUE_NEXT ? "nextval" : "currval",
+                        sql_text_literal(a, sql_table(a, env, schema, v.text)));
 }
 
 /* 2020-01-02T03:04:05 -> 2020-01-02 03:04:05 */

@@ -177,8 +177,9 @@ const char *sql_value(struct arena *a, const struct change_env *env, const char 
 bool sql_default(struct ctx *cx, const struct change *c, const struct change_env *env, const struct node *column,
                  const char *schema, const struct sql_type *type, struct sql_value v, const char **out);
 const char *sql_text_literal(struct arena *a, const char *text);
-const char *sql_integer(struct arena *a, const char *text); /* "010" -> "10" */
-const char *sql_expression(const char *text);               /* now() and what counts as such is NOW() */
+const char *sql_dollar_tag(struct arena *a, const char *body); /* $$, or another one when the body holds that */
+const char *sql_integer(struct arena *a, const char *text);    /* "010" -> "10" */
+const char *sql_expression(const char *text);                  /* now() and what counts as such is NOW() */
 /* Is it an expression that stands as it is where a text is given: now(), to_date(…? */
 bool looks_like_function(const char *text);
 /* What Liquibase takes for true and false where a text is given; false: neither. */

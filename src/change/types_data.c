@@ -98,7 +98,7 @@ static bool named_columns(struct ctx *cx, const struct change_files *files, stru
     for (size_t i = 0; i < columns.n; i++)
         if (!field(columns.at[i], "name"))
             return change_fault(cx, c, columns.at[i], "a column needs a name");
-    return true;
+    return ddl_check_width(cx, c, &columns);
 }
 
 /* ---- where ---- */

@@ -501,7 +501,7 @@ static const char *upsert(const struct load *l, const struct str_list *key, cons
                           const char *table)
 {
     struct arena *a = l->cx->arena;
-    const char *where = key_condition(l, key), *set = row_assignments(a, l->env, &l->row, kept), *tag = "$$";
+    const char *where = key_condition(l, key), *set = row_assignments(a, l->env, &l->row, kept), *tag;
     struct str body = str_new(a);
 
     str_addf(&body, *set ? "UPDATE %s SET %s WHERE " : "perform * from %s%s WHERE ", table, set);
@@ -509,8 +509,7 @@ static const char *upsert(const struct load *l, const struct str_list *key, cons
     if (!field_bool(l->c->node, "onlyUpdate", false))
         str_addf(&body, "IF not found THEN\nINSERT INTO %s (%s) VALUES (%s);\nEND IF;\n", table,
                  row_columns(a, l->env, &l->row), row_values(a, &l->row));
-    for (int i = 1; strstr(body.s, tag); i++)
-        tag = arena_printf(a, "$row%d$", i);
+    tag = sql_dollar_tag(a, body.s);
     return arena_printf(a, "DO\n%s\nBEGIN\n%sEND;\n%s\nLANGUAGE plpgsql;", tag, body.s, tag);
 }
 

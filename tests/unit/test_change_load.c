@@ -84,6 +84,14 @@ static void too_many_columns(void **state)
     str_add(&s, "</createTable>");
     assert_false(load_change(&cx, s.s, &c));
     assert_string_equal(cx.err.message, "createTable: a table can have 1600 columns at most");
+    err_clear(&cx);
+    str_clear(&s);
+    str_add(&s, "<insert tableName=\"t\">");
+    for (int i = 0; i < 1601; i++)
+        str_addf(&s, "<column name=\"c%d\" value=\"1\"/>", i);
+    str_add(&s, "</insert>");
+    assert_false(load_change(&cx, s.s, &c));
+    assert_string_equal(cx.err.message, "insert: a table can have 1600 columns at most");
     arena_free(&a);
 }
 

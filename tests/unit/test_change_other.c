@@ -305,6 +305,23 @@ static void names_have_the_default_schema(void **state)
     }
 }
 
+/* Where Liquibase writes what the server refuses, or what ends its quotes. */
+static void names_stay_in_their_quotes(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct ctx cx = {.arena = &a};
+    struct change_env env = {.server_version = 150000};
+    struct change c = loaded(
+        &cx, "<insert tableName=\"t\"><column name=\"a\" valueSequenceNext=\"s'); drop table x; --\"/></insert>");
+    assert_string_equal(sql_of(&cx, &env, &c), "INSERT INTO t (a) VALUES (nextval('\"s''); drop table x; --\"'))");
+    c = loaded(&cx, "<dropPrimaryKey tableName=\"a$$b\"/>");
+    const char *sql = sql_of(&cx, &env, &c);
+    assert_true(text_starts(sql, "DO $row1$ DECLARE "));
+    assert_true(text_ends(sql, "\nEND $row1$;"));
+    arena_free(&a);
+}
+
 #define PRO ": this change type is Liquibase Pro's, and is not known here; write it as sql"
 
 static void refused(void **state)
@@ -360,6 +377,7 @@ int main(void)
         cmocka_unit_test(procedures_tags_and_messages),
         cmocka_unit_test(what_files_hold),
         cmocka_unit_test(names_have_the_default_schema),
+        cmocka_unit_test(names_stay_in_their_quotes),
         cmocka_unit_test(refused),
         cmocka_unit_test(tags),
     };
