@@ -33,6 +33,8 @@ struct source_map {
 };
 
 void source_locate(const struct source_map *map, const char *text, size_t offset, int *line, int *column);
+/* Keeps the map in step when the text loses its first n bytes; `text` is what it was before. */
+void source_map_cut(struct arena *a, struct source_map *map, const char *text, size_t n);
 
 /* ---- trees ---- */
 

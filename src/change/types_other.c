@@ -28,6 +28,7 @@ static const struct change_field sql_fields[] = {
 static bool load_sql(struct ctx *cx, const struct change_files *files, struct change *c)
 {
     const struct node *inner = node_child(c->node, "sql"), *n = inner && inner->text ? inner : c->node;
+    size_t lead;
 
     (void)files;
     set_flags(c);
@@ -36,6 +37,9 @@ static bool load_sql(struct ctx *cx, const struct change_files *files, struct ch
     if (!c->sql_len)
         return change_fault(cx, c, NULL, "it holds no SQL");
     c->map = node_map(cx->arena, n);
+    for (lead = 0; (unsigned char)n->text[lead] <= ' ';)
+        lead++;
+    source_map_cut(cx->arena, &c->map, n->text, lead);
     return true;
 }
 

@@ -146,23 +146,9 @@ static bool finish(struct parser *p, bool last)
         return false;
     }
     sql[n] = '\0';
-    if (lead) { /* keep the map in step with the text's new start */
-        int line, column;
-        source_locate(&p->map, sql, lead, &line, &column);
-        size_t kept = 0;
-        struct source_map moved = {0};
-        *VEC_PUSH(a, &moved.places) = (struct text_place){.line = line, .column = column};
-        for (; kept < p->map.places.n; kept++) {
-            struct text_place place = p->map.places.at[kept];
-            if (place.offset <= lead)
-                continue;
-            place.offset -= lead;
-            *VEC_PUSH(a, &moved.places) = place;
-        }
-        p->map = moved;
-        sql += lead;
-        n -= lead;
-    }
+    source_map_cut(a, &p->map, sql, lead);
+    sql += lead;
+    n -= lead;
     struct change *c = VEC_PUSH(a, &cs->changes);
     *c = change_of_sql(NULL, 0);
     c->map = p->map;

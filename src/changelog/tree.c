@@ -1,6 +1,5 @@
 /* tree.c - databaseChangeLog trees, of XML, YAML and JSON alike: the root and what stands directly in it; see changelog_internal.h. */
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "changelog_internal.h"
@@ -48,12 +47,12 @@ const struct node *tree_child(const struct node *parent, const char *name)
 
 bool tree_fault(struct loader *l, const struct node *at, const char *format, ...)
 {
-    char text[512];
+    struct str text = str_new(l->cx->arena);
     va_list ap;
     va_start(ap, format);
-    vsnprintf(text, sizeof text, format, ap);
+    str_vaddf(&text, format, ap);
     va_end(ap);
-    fail(l->cx, E_CHANGELOG, "%s", text);
+    fail(l->cx, E_CHANGELOG, "%s", text.s);
     err_place(l->cx, l->at->file, at->line, at->column);
     return false;
 }

@@ -27,6 +27,27 @@ void source_locate(const struct source_map *map, const char *text, size_t offset
     }
 }
 
+void source_map_cut(struct arena *a, struct source_map *map, const char *text, size_t n)
+{
+    struct source_map moved = {0};
+    struct text_place first = {.offset = 0};
+
+    if (!n || !map->places.n)
+        return;
+    source_locate(map, text, n, &first.line, &first.column);
+    for (size_t i = 0; i < map->places.n && map->places.at[i].offset <= n; i++)
+        first.fixed = map->places.at[i].fixed;
+    *VEC_PUSH(a, &moved.places) = first;
+    for (size_t i = 0; i < map->places.n; i++) {
+        struct text_place place = map->places.at[i];
+        if (place.offset <= n)
+            continue;
+        place.offset -= n;
+        *VEC_PUSH(a, &moved.places) = place;
+    }
+    *map = moved;
+}
+
 struct source_map node_map(struct arena *a, const struct node *n)
 {
     struct source_map map = {0};

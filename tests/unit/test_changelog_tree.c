@@ -5,6 +5,7 @@
 
 #include "dbstep/changelog.h"
 #include "dbstep/files.h"
+#include "dbstep/redact.h"
 #include "testing.h"
 
 #define XML(body) "<databaseChangeLog>" body "</databaseChangeLog>"
@@ -266,6 +267,26 @@ static void yaml_anchors(void **state)
     assert_string_equal(listing(&w), "x.yaml::1::a\nx.yaml::2::a\nx.yaml::3::b\n");
     assert_int_equal(w.log.sets.at[1].changes.n, 1);
     assert_int_equal(w.log.sets.at[2].rollback.changes.n, 1);
+    end(&w);
+}
+
+/* The text starts behind blanks that were left out: its lines are still the file's. */
+static void places_behind_blanks(void **state)
+{
+    (void)state;
+    struct world w;
+    int line, column;
+    parse_well(&w, "x.yaml",
+               "databaseChangeLog:\n- changeSet:\n    id: 1\n    author: a\n    changes:\n    - sql:\n        sql: |\n"
+               "\n\n          select 1;\n          oops\n");
+    const struct change *c = &w.log.sets.at[0].changes.at[0];
+    assert_string_equal(c->sql, "select 1;\noops");
+    source_locate(&c->map, c->sql, 0, &line, &column);
+    assert_int_equal(line, 10);
+    assert_int_equal(column, 11);
+    source_locate(&c->map, c->sql, (size_t)(strstr(c->sql, "oops") - c->sql), &line, &column);
+    assert_int_equal(line, 11);
+    assert_int_equal(column, 11);
     end(&w);
 }
 
@@ -776,16 +797,39 @@ static void ignored_yaml(void **state)
     end(&w);
 }
 
+/* Not even half of one, where a long message is cut. */
+static void secrets_in_long_names(void **state)
+{
+    (void)state;
+    struct world w;
+    start(&w);
+    redact_add("hunter2-hunter3");
+    struct str text = str_new(&w.a);
+    str_add(&text, "<databaseChangeLog>\n<include file=\"../");
+    for (int i = 0; i < 473; i++)
+        str_addc(&text, 'x');
+    str_add(&text, "hunter2-hunter3\"/></databaseChangeLog>");
+    assert_false(parse(&w, "x.xml", text.s));
+    assert_null(strstr(w.cx.err.message, "hunter2"));
+    assert_non_null(strstr(w.cx.err.message, "leads out of the search path"));
+    redact_clear();
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(everything_xml),   cmocka_unit_test(everything_yaml),   cmocka_unit_test(everything_json),
-        cmocka_unit_test(yaml_anchors),     cmocka_unit_test(rollbacks),         cmocka_unit_test(parts_among_changes),
-        cmocka_unit_test(column_texts),     cmocka_unit_test(all_preconditions), cmocka_unit_test(run_order),
-        cmocka_unit_test(other_databases),  cmocka_unit_test(inheritance),       cmocka_unit_test(inherited_labels),
-        cmocka_unit_test(logical_paths),    cmocka_unit_test(include_all),       cmocka_unit_test(property_scopes),
-        cmocka_unit_test(includes_refused), cmocka_unit_test(refused_xml),       cmocka_unit_test(refused_yaml),
-        cmocka_unit_test(ignored_yaml),
+        cmocka_unit_test(everything_xml),        cmocka_unit_test(everything_yaml),
+        cmocka_unit_test(everything_json),       cmocka_unit_test(yaml_anchors),
+        cmocka_unit_test(places_behind_blanks),  cmocka_unit_test(rollbacks),
+        cmocka_unit_test(parts_among_changes),   cmocka_unit_test(column_texts),
+        cmocka_unit_test(all_preconditions),     cmocka_unit_test(run_order),
+        cmocka_unit_test(other_databases),       cmocka_unit_test(inheritance),
+        cmocka_unit_test(inherited_labels),      cmocka_unit_test(logical_paths),
+        cmocka_unit_test(include_all),           cmocka_unit_test(property_scopes),
+        cmocka_unit_test(includes_refused),      cmocka_unit_test(refused_xml),
+        cmocka_unit_test(refused_yaml),          cmocka_unit_test(ignored_yaml),
+        cmocka_unit_test(secrets_in_long_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
