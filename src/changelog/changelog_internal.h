@@ -38,7 +38,7 @@ struct property {
     unsigned file; /* number of the file that alone sees it; 0: global */
 };
 
-enum { PROPERTY_BUCKETS = 512 };
+enum { PROPERTY_BUCKETS = 8192 };
 
 struct properties {
     const struct changelog_source *source;
