@@ -192,7 +192,8 @@ struct rollback_range {
 };
 
 struct rollback_item {
-    const struct ran *ran; /* NULL: has not run (a rollback of the future) */
+    const struct ran *ran;        /* NULL: has not run (a rollback of the future) */
+    VEC(const struct ran *) also; /* older rows of the same changeset, in another spelling: they go with it */
     const struct changeset *set;
     const struct changeset
         *by; /* its rollback runs that changeset; NULL: its own rollback, or the inverse of its changes */

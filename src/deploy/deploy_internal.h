@@ -99,7 +99,8 @@ const char *history_row_sql(struct ctx *cx, struct deploy *d, const struct plan_
 bool history_own_row(const struct ran *ran);
 /* As the server folds an unquoted name, unless it mixes cases: that Liquibase quotes. */
 const char *name_folded(struct arena *a, const char *name);
-const char *history_delete_sql(struct ctx *cx, struct deploy *d, const struct ran *ran);
+/* Of a changeset that has not run: the row that it will have, under its present name. */
+const char *history_delete_sql(struct ctx *cx, struct deploy *d, const struct rollback_item *item);
 const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct plan_item *item);
 /* A statement of ours with {history}, {lock}, {progress} … filled in. */
 const char *deploy_sql(struct ctx *cx, const struct deploy *d, const char *sql);

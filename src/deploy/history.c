@@ -291,12 +291,22 @@ const char *history_resum_sql(struct ctx *cx, struct deploy *d, const struct pla
     return trimmed(pg_fill(cx, sql_deploy_history_resum, pairs));
 }
 
-const char *history_delete_sql(struct ctx *cx, struct deploy *d, const struct ran *ran)
+const char *history_delete_sql(struct ctx *cx, struct deploy *d, const struct rollback_item *item)
 {
+    struct ran later = {.id = item->set->id, .author = item->set->author, .path = item->set->filename};
+    const struct ran *ran = item->ran ? item->ran : &later;
+    struct str others = str_new(cx->arena);
+
+    for (size_t i = 0; i < item->also.n; i++) {
+        const struct ran *x = item->also.at[i];
+        str_addf(&others, " OR ID = %s AND AUTHOR = %s AND FILENAME = %s", literal(cx, d, x->id, false),
+                 literal(cx, d, x->author, false), literal(cx, d, x->path, false));
+    }
     const char *const pairs[] = {"history",  d->history,
                                  "id",       literal(cx, d, ran->id, false),
                                  "author",   literal(cx, d, ran->author, false),
                                  "filename", literal(cx, d, ran->path, false),
+                                 "or",       others.s,
                                  NULL};
     return trimmed(pg_fill(cx, sql_deploy_history_delete, pairs));
 }

@@ -178,14 +178,12 @@ bool rollback_preview(struct ctx *cx, struct deploy *d, const struct rollback_pl
         const struct rollback_item *item = &plan->items.at[i];
         const struct changeset *cs = item->set;
         struct work work = rollback_work(item);
-        /* A changeset that has not run will have been recorded under its present name. */
-        struct ran later = {.id = cs->id, .author = cs->author, .path = cs->filename};
         if (path_changed)
             path(cx, d, out);
         str_addf(out, "-- Rolling Back ChangeSet: %s\n", title_of(a, cs));
         if (!statements(cx, d, &work, out, sent, &path_changed))
             return false;
-        line(out, history_delete_sql(cx, d, item->ran ? item->ran : &later));
+        line(out, history_delete_sql(cx, d, item));
     }
     end_script(cx, d, out);
     return true;

@@ -217,13 +217,38 @@ static bool refuse_impossible(struct ctx *cx, const struct undo_list *undo)
     return false;
 }
 
+/* As stored, byte for byte. */
+static int by_spelling(const void *a, const void *b)
+{
+    const struct ran *x = *(const struct ran *const *)a, *y = *(const struct ran *const *)b;
+    int order = strcmp(x->id, y->id);
+    if (!order)
+        order = strcmp(x->author, y->author);
+    return order ? order : strcmp(x->path, y->path);
+}
+
+/* A row left behind would keep its changeset, which is undone, from running again. `at`: from 1, the item of each changeset. */
+static void add_other_rows(struct ctx *cx, const struct deploy *d, const struct catalogue *sets, const size_t *at,
+                           struct rollback_plan *plan)
+{
+    for (size_t i = d->rows.n; plan->items.n && i-- > 0;) {
+        const struct ran *ran = &d->rows.at[i];
+        const struct changeset *cs = look_up(sets, ran->id, ran->author, ran->same_path);
+        struct rollback_item *item =
+            cs && at[cs - d->log->sets.at] ? &plan->items.at[at[cs - d->log->sets.at] - 1] : NULL;
+        if (item && by_spelling(&ran, &item->ran) != 0)
+            *VEC_PUSH(cx->arena, &item->also) = ran;
+    }
+}
+
 static bool resolve_range(struct ctx *cx, struct deploy *d, const struct rollback_range *range, struct undo_list *out)
 {
     struct catalogue sets = catalogue(cx->arena, d->log);
     bool *taken = arena_array(cx->arena, d->rows.n + 1, sizeof *taken);
     long long left = range->to == BACK_BY_COUNT ? range->count : -1;
     struct str unknown = str_new(cx->arena);
-    size_t n_unknown = 0;
+    size_t n_unknown = 0, *at = arena_array(cx->arena, d->log->sets.n + 1, sizeof *at);
+    bool *seen = arena_array(cx->arena, d->log->sets.n + 1, sizeof *seen);
 
     *out = (struct undo_list){.impossible = str_new(cx->arena)};
     if (!find_range(cx, d, &sets, range, taken))
@@ -241,14 +266,21 @@ static bool resolve_range(struct ctx *cx, struct deploy *d, const struct rollbac
             left -= left > 0;
             continue;
         }
+        size_t nth = (size_t)(cs - d->log->sets.at);
+        if (seen[nth]) /* it has several rows, and is undone once */
+            continue;
+        seen[nth] = true;
         if (filtered_by(d, cs)) {
             out->plan.skipped++;
             continue;
         }
+        size_t before = out->plan.items.n;
         if (!resolve(cx, d, &sets, ran, cs, out))
             return false;
+        at[nth] = out->plan.items.n > before ? out->plan.items.n : 0;
         left -= left > 0;
     }
+    add_other_rows(cx, d, &sets, at, &out->plan);
     if (n_unknown)
         return refuse_unknown(cx, d, &unknown, n_unknown);
     return !out->n_impossible || refuse_impossible(cx, out);
@@ -279,16 +311,6 @@ bool rollback_resolve_future(struct ctx *cx, struct deploy *d, struct rollback_p
 
 /* ---- running ---- */
 
-/* As stored, byte for byte. */
-static int by_spelling(const void *a, const void *b)
-{
-    const struct ran *x = *(const struct ran *const *)a, *y = *(const struct ran *const *)b;
-    int order = strcmp(x->id, y->id);
-    if (!order)
-        order = strcmp(x->author, y->author);
-    return order ? order : strcmp(x->path, y->path);
-}
-
 static const struct ran **sorted_rows(struct arena *a, const struct ran *rows, size_t n)
 {
     const struct ran **out = arena_array(a, n + 1, sizeof *out);
@@ -302,8 +324,8 @@ static const struct ran **sorted_rows(struct arena *a, const struct ran *rows, s
 static bool verify(struct ctx *cx, struct deploy *d, const struct rollback_plan *plan, struct deploy_report *report)
 {
     struct deploy now = *d;
-    size_t n_gone = plan->items.n, k = 0, g = 0;
-    const struct ran **gone = arena_array(cx->arena, n_gone + 1, sizeof *gone);
+    size_t n_gone = 0, k = 0, g = 0;
+    const struct ran **gone = arena_array(cx->arena, d->rows.n + 1, sizeof *gone);
     const struct ran *wrong = NULL;
 
     now.rows = (typeof(now.rows)){0};
@@ -311,8 +333,12 @@ static bool verify(struct ctx *cx, struct deploy *d, const struct rollback_plan 
         return false;
     plan_make(cx, &now);
     report->left = now.plan.to_run;
-    for (size_t i = 0; i < n_gone; i++)
-        gone[i] = plan->items.at[i].ran;
+    for (size_t i = 0; i < plan->items.n; i++) {
+        const struct rollback_item *item = &plan->items.at[i];
+        gone[n_gone++] = item->ran;
+        for (size_t n = 0; n < item->also.n; n++)
+            gone[n_gone++] = item->also.at[n];
+    }
     qsort(gone, n_gone, sizeof *gone, by_spelling);
     const struct ran **before = sorted_rows(cx->arena, d->rows.at, d->rows.n),
                      **after = sorted_rows(cx->arena, now.rows.at, now.rows.n);

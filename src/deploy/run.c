@@ -333,7 +333,7 @@ bool changeset_undo(struct ctx *cx, struct deploy *d, const struct rollback_item
     str_addf(&report->sql, "-- rollback of changeset %s (%s:%d)\n", name, cs->file, cs->line);
     if (!look_ahead(&t, &report->sql))
         return false;
-    t.row = history_delete_sql(cx, d, item->ran);
+    t.row = history_delete_sql(cx, d, item);
     t.guard = lock_guard(cx, d);
     struct ending e = attempt_run(&t, false);
     str_addf(&report->sql, "%s;\n\n", t.row);

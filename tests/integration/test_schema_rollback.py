@@ -72,6 +72,27 @@ def test_a_row_is_deleted_as_it_is_stored_and_in_the_changesets_transaction(lab)
     assert lab.sql("SELECT x FROM gone") == lab.sql("SELECT x FROM trace")
 
 
+TWICE = ("INSERT INTO databasechangelog SELECT id, {author}, {path}, dateexecuted + interval '{later}', orderexecuted, exectype, md5sum, "
+         "description, comments, tag, liquibase, contexts, labels, deployment_id FROM databasechangelog WHERE id = '2'")
+
+
+@pytest.mark.parametrize("author, path", [("author", "filename"), ("upper(author)", "filename"), ("author", "'classpath:' || filename")])
+@pytest.mark.parametrize("later", ["-1 hour", "1 hour"])
+@pytest.mark.parametrize("ways", [{"count": 1}, {"count": 2}, {"changeset_id": "2", "changeset_author": "b", "changeset_path": "changelog.sql"}])
+def test_a_changeset_with_several_rows_is_undone_once(lab, author, path, later, ways):  # noqa: F811
+    """Two programs at once write such rows. What is undone twice, or keeps a row, is no longer what the history says."""
+    lab.write("--changeset b:1\ncreate table n (i int);\ninsert into n values (0);\n--rollback empty\n"
+              "--changeset b:2\nupdate n set i = i + 1;\n--rollback update n set i = i - 1;\n")
+    lab.deploy()
+    lab.sql(TWICE.format(author=author, path=path, later=later))
+    r = rollback(lab, **ways)
+    assert rolled_back(r)[:1] == ["2"] and lab.value("SELECT i FROM n") == 0
+    assert lab.value("SELECT count(*) FROM databasechangelog WHERE id = '2'") == 0
+    if ways != {"count": 2}:
+        lab.deploy()
+        assert lab.value("SELECT i FROM n") == 1 and lab.ids() == ["1", "2"]
+
+
 def test_filters_leave_changesets_alone(lab):  # noqa: F811
     lab.write(FOUR)
     lab.deploy(tag="end")
