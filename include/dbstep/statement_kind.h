@@ -29,7 +29,9 @@ bool statement_is_copy(const char *sql);    /* COPY */
 bool statement_copies_in(const char *sql);  /* COPY … FROM STDIN */
 bool statement_may_commit(const char *sql); /* CALL, DO */
 bool statement_changes_session(const char *sql);
-bool statement_sets(const char *sql); /* SET and RESET for the session */
+bool statement_sets(const char *sql); /* SET and RESET for the session, SELECT set_config( */
+/* SET TRANSACTION, SET transaction_…: only before the first query of its transaction. */
+bool statement_sets_transaction(const char *sql);
 /* What must follow a statement in a script: ";", "" when it has one, a new line before it behind a comment. */
 const char *statement_end(const char *text, size_t len);
 

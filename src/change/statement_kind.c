@@ -72,6 +72,12 @@ bool statement_is_copy(const char *sql)
     return accept(&p, "copy");
 }
 
+bool statement_sets_transaction(const char *sql)
+{
+    const char *p = sql;
+    return accept(&p, "set") && accept(&p, "transaction");
+}
+
 bool statement_may_commit(const char *sql)
 {
     const char *p = sql;
@@ -83,6 +89,14 @@ bool statement_sets(const char *sql)
     const char *p = sql;
     if (accept(&p, "set"))
         return !accept(&p, "local") && !accept(&p, "transaction") && !accept(&p, "constraints");
+    if (accept(&p, "select")) { /* as pg_dump writes it */
+        const char *schema = p;
+        word(&schema);
+        if (strncasecmp(schema, "pg_catalog.", 11) == 0)
+            p = schema + 11;
+        word(&p);
+        return strncasecmp(p, "set_config", 10) == 0;
+    }
     return accept(&p, "reset");
 }
 

@@ -24,6 +24,7 @@ struct attempt {
     bool one_by_one;       /* a text may hold several statements, or COPY: no extended protocol */
     bool drops_locks;      /* it may free session locks or prepared statements, ours among them */
     bool changes_session;  /* SET, CREATE TEMP …: later changesets may build on it */
+    bool sets_transaction; /* SET TRANSACTION, which must come before any query, ours too */
     bool committed_inside; /* something of it stays although it failed, or may stay */
     bool commit_sent;
     const char *row;   /* the statement for the history */

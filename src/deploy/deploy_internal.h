@@ -149,9 +149,8 @@ bool changeset_undo(struct ctx *cx, struct deploy *d, const struct rollback_item
 bool changeset_run(struct ctx *cx, struct deploy *d, const struct plan_item *item, struct deploy_report *report);
 const char *session_path(struct ctx *cx, struct deploy *d); /* search_path of a changeset */
 /* Time-outs and search_path, as the items of a SELECT. */
-const char *session_settings(struct ctx *cx, struct deploy *d, bool concurrently);
-const char *session_sql(struct ctx *cx, struct deploy *d,
-                        bool concurrently); /* time-outs and search_path, as one statement */
+const char *session_settings(struct ctx *cx, struct deploy *d);
+const char *session_sql(struct ctx *cx, struct deploy *d); /* time-outs and search_path, as one statement */
 
 /* rollback.c */
 struct work rollback_work(const struct rollback_item *item);

@@ -102,21 +102,32 @@ static bool send_first(void *user)
     return batch_send(s->t, &s->b);
 }
 
+/* Our settings are a query, and SET TRANSACTION must come before any. */
+static bool settings_wait(const struct attempt *t)
+{
+    return t->sets_transaction && !t->asks;
+}
+
 bool run_pipelined(struct attempt *t)
 {
     WALK_AUTO w = walk_start(t);
     struct sending sending = {.t = t};
     struct batch *b = &sending.b;
     struct statement s;
-    bool more;
+    bool more, ready = !settings_wait(t);
 
     w.before_asking = send_first;
     w.user = &sending;
     batch_add(t, b, "BEGIN", 0);
-    batch_add(t, b, session_sql(t->cx, t->d, false), 0);
+    if (ready)
+        batch_add(t, b, session_sql(t->cx, t->d), 0);
     for (;;) {
         if (!attempt_next(t, &w, &s, &more))
             return false;
+        if (!ready && !(more && statement_sets_transaction(s.text))) {
+            batch_add(t, b, session_sql(t->cx, t->d), 0);
+            ready = true;
+        }
         if (!more)
             break;
         batch_add(t, b, arena_strndup(&t->scratch, s.text, s.len), w.nth);
@@ -133,19 +144,25 @@ bool run_one_by_one(struct attempt *t)
     WALK_AUTO w = walk_start(t);
     struct pg *pg = t->d->pg;
     struct statement s;
-    bool more;
+    bool more, ready = !settings_wait(t);
 
-    if (!pg_exec(t->cx, pg, "BEGIN") || !pg_exec(t->cx, pg, session_sql(t->cx, t->d, false)))
+    if (!pg_exec(t->cx, pg, "BEGIN") || (ready && !pg_exec(t->cx, pg, session_sql(t->cx, t->d))))
         return false;
     for (;;) {
+        struct text_nature n = {0};
         if (!attempt_next(t, &w, &s, &more))
             return false;
+        if (more)
+            text_nature(t, &s, &n);
+        if (!ready && !(n.statements == 1 && statement_sets_transaction(s.text))) {
+            if (!pg_exec(t->cx, pg, session_sql(t->cx, t->d)))
+                return false;
+            ready = true;
+        }
         if (!more)
             break;
         if (!pg_in_transaction(pg) && !pg_exec(t->cx, pg, "BEGIN"))
             return false;
-        struct text_nature n;
-        text_nature(t, &s, &n);
         if (!pg_exec(t->cx, pg, s.text)) {
             /* A COMMIT alone that fails has rolled back; one among others may have been done. */
             t->committed_inside = t->committed_inside || (n.commits && n.statements > 1);

@@ -81,7 +81,7 @@ const char *lock_guard(struct ctx *cx, struct deploy *d)
 const char *lock_prepare_guard(struct ctx *cx, struct deploy *d)
 {
     const char *const pairs[] = {
-        "lock", d->lock, "by", pg_literal(cx, d->pg, d->locked_by), "settings", session_settings(cx, d, false), NULL};
+        "lock", d->lock, "by", pg_literal(cx, d->pg, d->locked_by), "settings", session_settings(cx, d), NULL};
     return pg_fill(cx, sql_deploy_lock_guard_prepare, pairs);
 }
 

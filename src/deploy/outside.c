@@ -73,6 +73,15 @@ static bool note_running(struct attempt *t, struct ctx *cx, size_t nth)
     return pg_query(cx, t->d->pg, NULL, deploy_sql(cx, t->d, sql_deploy_progress_running), 4, params);
 }
 
+/* Settings belong to the session, and whoever goes on does so in a new one. */
+static bool set_again(struct attempt *t, const struct str_list *settings)
+{
+    for (size_t i = 0; i < settings->n; i++)
+        if (!pg_exec(t->cx, t->d->pg, settings->at[i]))
+            return false;
+    return true;
+}
+
 /* The table is made when it is first needed: a role without CREATE may use one that is there. */
 static bool start(struct progress *p)
 {
@@ -100,15 +109,21 @@ static bool start(struct progress *p)
 
     /* What is done must still be what the changeset begins with. */
     WALK_AUTO w = walk_start(t);
+    struct str_list settings = {0};
     struct statement s;
     bool more = true;
     w.joined = w.skip_asking = true;
-    while (w.nth < p->done && walk_next(&w, &s, &more) && more)
+    while (w.nth < p->done && walk_next(&w, &s, &more) && more) {
+        struct text_nature n;
         add_to_sum(p, &w, &s);
+        text_nature(t, &s, &n);
+        if (n.statements == 1 && statement_sets(s.text))
+            *VEC_PUSH(&t->scratch, &settings) = arena_strndup(&t->scratch, s.text, s.len);
+    }
     if (cx->err.code != E_OK)
         return false;
     if (w.nth == p->done && more && text_equal(p->sum, pg_text(&rows, 0, 0)))
-        return true;
+        return set_again(t, &settings);
     fail(cx, E_GUARD, "%s was left unfinished with its first %s done, and those were edited since", t->what,
          text_plural(cx->arena, (long long)p->done, "statement"));
     err_place(cx, t->cs->file, t->cs->line, 1);
@@ -251,18 +266,16 @@ static bool run_plain(struct progress *p, const struct statement *s, size_t nth,
     return pg_exec(t->cx, t->d->pg, step_sql(p, nth));
 }
 
-static bool run_statement(struct progress *p, const struct walk *w, const struct statement *s)
+static bool run_by_its_kind(struct progress *p, const struct walk *w, const struct statement *s, bool concurrent)
 {
     struct attempt *t = p->t;
     size_t nth = w->nth;
     struct ctx *cx = t->cx;
     struct index x = {0};
     struct text_nature n;
-    bool concurrent = statement_is_concurrent(s->text), index = statement_index(cx->arena, s->text, &x.is) && x.is.name;
+    bool index = statement_index(cx->arena, s->text, &x.is) && x.is.name;
 
     text_nature(t, s, &n);
-    if (!still_locked(t) || !pg_exec(cx, t->d->pg, session_sql(cx, t->d, concurrent)))
-        return false;
     add_to_sum(p, w, s);
     if (w->asked)
         return run_asked(p, s, nth);
@@ -279,6 +292,22 @@ static bool run_statement(struct progress *p, const struct walk *w, const struct
     return run_plain(p, s, nth, whole && !t->own_transactions);
 }
 
+/* What earlier statements of the changeset set holds for this one; only the limit for locks is lifted where nobody queues behind. */
+static bool run_statement(struct progress *p, const struct walk *w, const struct statement *s)
+{
+    struct ctx *cx = p->t->cx;
+    struct pg *pg = p->t->d->pg;
+    bool concurrent = statement_is_concurrent(s->text);
+    const char *limit = "0";
+
+    if (!still_locked(p->t) ||
+        (concurrent && (!pg_query_text(cx, pg, &limit, "SELECT current_setting('lock_timeout')", 0, NULL) ||
+                        !pg_exec(cx, pg, "SET lock_timeout = 0"))))
+        return false;
+    return run_by_its_kind(p, w, s, concurrent) &&
+           (!concurrent || pg_execf(cx, pg, "SET lock_timeout = %s", pg_literal(cx, pg, limit)));
+}
+
 bool run_outside(struct attempt *t, bool *half)
 {
     WALK_AUTO w = walk_start(t);
@@ -288,8 +317,7 @@ bool run_outside(struct attempt *t, bool *half)
     struct statement s;
     bool more;
 
-    /* The path that statements run with also holds for what changes ask the database. */
-    if (!start(&p) || (t->asks && !pg_exec(cx, d->pg, session_sql(cx, d, false))))
+    if (!pg_exec(cx, d->pg, session_sql(cx, d)) || !start(&p))
         return false;
     *half = p.done > 0;
     w.joined = true;

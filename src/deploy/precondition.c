@@ -302,7 +302,7 @@ static bool check_one(struct ctx *cx, struct deploy *d, const struct preconditio
     enum pre_result result;
     const char *why;
 
-    if (!pg_exec(cx, d->pg, "BEGIN") || !pg_exec(cx, d->pg, session_sql(cx, d, false)))
+    if (!pg_exec(cx, d->pg, "BEGIN") || !pg_exec(cx, d->pg, session_sql(cx, d)))
         return false;
     bool ok = preconditions_check(cx, d, pre, NULL, &result, &why);
     if (pg_alive(d->pg) && pg_in_transaction(d->pg)) {

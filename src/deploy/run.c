@@ -13,20 +13,20 @@ const char *session_path(struct ctx *cx, struct deploy *d)
 }
 
 /* What an earlier changeset may have set and what a later one must not inherit; other settings stay, as under Liquibase. */
-const char *session_settings(struct ctx *cx, struct deploy *d, bool concurrently)
+const char *session_settings(struct ctx *cx, struct deploy *d)
 {
     struct str sql = str_new(cx->arena);
     /* The default schema first, then the session's own path, as Liquibase sets it before every changeset. */
     str_addf(&sql, "set_config('client_encoding', 'UTF8', false), set_config('search_path', %s, false)",
              pg_literal(cx, d->pg, session_path(cx, d)));
-    str_addf(&sql, ", set_config('lock_timeout', '%lldms', false)", concurrently ? 0 : d->options.lock_timeout_ms);
+    str_addf(&sql, ", set_config('lock_timeout', '%lldms', false)", d->options.lock_timeout_ms);
     str_addf(&sql, ", set_config('statement_timeout', '%lldms', false)", d->options.statement_timeout_ms);
     return sql.s;
 }
 
-const char *session_sql(struct ctx *cx, struct deploy *d, bool concurrently)
+const char *session_sql(struct ctx *cx, struct deploy *d)
 {
-    return arena_printf(cx->arena, "SELECT %s", session_settings(cx, d, concurrently));
+    return arena_printf(cx->arena, "SELECT %s", session_settings(cx, d));
 }
 
 /* ---- outcomes that nobody told ---- */
@@ -140,7 +140,7 @@ static bool ask_first(struct attempt *t, struct deploy_step *step, bool *run)
     if (!pre->list.n)
         return true;
     for (bool ok = false; !ok;) {
-        ok = pg_exec(cx, t->d->pg, "BEGIN") && pg_exec(cx, t->d->pg, session_sql(cx, t->d, false)) &&
+        ok = pg_exec(cx, t->d->pg, "BEGIN") && pg_exec(cx, t->d->pg, session_sql(cx, t->d)) &&
              preconditions_check(cx, t->d, pre, t->cs, &result, &why);
         roll_back(t);
         if (!ok && !back_off(t, &step->retries)) {

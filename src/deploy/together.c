@@ -83,7 +83,7 @@ static bool join(struct group *g, const struct plan_item *item)
     g->n++;
     str_addf(&g->report->sql, "-- %s (%s:%d)\n", m->t.what, cs->file, cs->line);
     bool ok = look_ahead(&m->t, &g->report->sql) && !m->t.outside && !m->t.own_transactions && !m->t.one_by_one &&
-              !m->t.drops_locks && !m->t.asks &&
+              !m->t.drops_locks && !m->t.sets_transaction && !m->t.asks &&
               add_transaction(&m->t, &g->batch, g->n > 1 ? none : g->first, item, m->order);
     if (!ok) {
         err_clear(cx);
@@ -174,7 +174,7 @@ bool run_together(struct ctx *cx, struct deploy *d, size_t from, size_t *taken, 
     if (most < 2)
         return true;
     g.at = arena_array(cx->arena, most, sizeof *g.at);
-    g.first[0] = session_sql(cx, d, false);
+    g.first[0] = session_sql(cx, d);
     g.first[1] = d->guard_of != d->locked_by ? lock_prepare_guard(cx, d) : NULL;
     while (g.n < most && g.batch.bytes < TOGETHER_BYTES && g.batch.sql.n < TOGETHER_STATEMENTS &&
            join(&g, plan->chosen.at[from + g.n]))

@@ -323,3 +323,60 @@ def test_transaction_ids_of_a_run_that_failed(lab):
     lab.write(FIRST + "--changeset b:1\ninsert into t values (1);\n--changeset b:2\nselect 1/0;\n")
     r = lab.run()
     assert r.status == 21 and lab.value("SELECT xmin::text FROM t") in r.outputs["transaction_ids"], r
+
+
+# ---- what a changeset sets for itself ----------------------------------------------------------------------------------
+
+OWN_PATH = """--changeset b:1 runInTransaction:false
+set search_path to app;
+set statement_timeout = '7s';
+create table u (x int, y int);
+create unique index concurrently u_x on u (x);
+create table seen as select current_setting('statement_timeout') t, current_setting('lock_timeout') l;
+"""
+
+
+def test_settings_hold_for_the_rest_of_a_changeset_outside_of_a_transaction(lab):
+    lab.sql("CREATE SCHEMA app")
+    lab.write(OWN_PATH)
+    lab.deploy(lock_timeout="4s")
+    assert lab.exists("app.u") and lab.exists("app.u_x") and not lab.exists("public.u")
+    assert lab.sql("SELECT * FROM app.seen") == [("7s", "4s")] and lab.ids() == ["1"]
+
+
+def test_settings_are_made_again_when_a_changeset_is_gone_on_with(lab):
+    """Otherwise the second half would land in another schema than the first."""
+    lab.sql("CREATE SCHEMA app")
+    body = OWN_PATH.replace("create unique", "insert into u values (1, 1), (1, 2);\ncreate unique").replace(
+        "set statement", "select pg_catalog.set_config('statement_timeout', '9s', false);\nset statement")
+    lab.write(body + "create table v (x int);\n")
+    r = lab.run()
+    assert r.status == 21 and lab.ids() == [], r
+    lab.sql("DELETE FROM app.u WHERE y = 2")
+    lab.deploy()
+    assert lab.exists("app.v") and lab.exists("app.u_x") and lab.value("SELECT t FROM app.seen") == "7s"
+
+
+def test_a_text_of_several_statements_is_not_run_again_for_its_settings(lab):
+    lab.write(FIRST + "--changeset b:1 runInTransaction:false endDelimiter:GO\nset work_mem = '2MB'; insert into t values (5);\nGO\n"
+              "insert into missing values (1);\nGO\n")
+    r = lab.run()
+    assert r.status == 21 and lab.ids() == ["0"], r
+    lab.sql("CREATE TABLE missing (x int)")
+    lab.deploy()
+    assert lab.ids() == ["0", "1"] and lab.sql("SELECT n FROM t") == [(5,)]
+
+
+@pytest.mark.parametrize("attributes", ["", " splitStatements:true endDelimiter:;;"])
+def test_set_transaction(lab, attributes):
+    """It must come before any query of its transaction, and so before ours."""
+    end = ";;" if attributes else ";"
+    body = (f"--changeset b:1{attributes}\nset transaction isolation level serializable{end}\nset transaction not deferrable{end}\n"
+            f"create table made as select current_setting('transaction_isolation') i, current_schema() s{end}\n")
+    lab.write(body)
+    lab.deploy()
+    assert lab.sql("SELECT * FROM made") == [("serializable", "public")]
+    lab.write(body + "--changeset b:2\nset transaction isolation level serializable;\n--changeset b:3\ncreate table other (x int);\n"
+              "--changeset b:4\nset transaction isolation level repeatable read;\ncreate table last (x int);\n")
+    lab.deploy()
+    assert lab.ids() == ["1", "2", "3", "4"]

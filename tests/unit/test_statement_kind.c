@@ -70,10 +70,22 @@ static void nothing_but_comments(void **state)
 static void settings_of_the_session(void **state)
 {
     (void)state;
-    static const char *const yes[] = {"set search_path = x", "RESET ROLE", "set session authorization bob"};
-    static const char *const no[] = {"set local x = 1", "set transaction read only", "set constraints all deferred",
-                                     "select 1"};
+    static const char *const yes[] = {"set search_path = x", "RESET ROLE", "set session authorization bob",
+                                      "SELECT pg_catalog.set_config('search_path', '', false)",
+                                      "select -- c\n set_config('a.b', '1', false)"};
+    static const char *const no[] = {
+        "set local x = 1",      "set transaction read only", "set constraints all deferred", "select 1",
+        "select 'set_config('", "select x from set_config",  "select my.set_config",         "select"};
     ask(statement_sets, yes, COUNT(yes), no, COUNT(no));
+}
+
+static void settings_of_the_transaction(void **state)
+{
+    (void)state;
+    static const char *const yes[] = {"set transaction read only", "set transaction_isolation = 'serializable'",
+                                      "SET /* c */ Transaction isolation level serializable"};
+    static const char *const no[] = {"set x = transaction", "start transaction"};
+    ask(statement_sets_transaction, yes, COUNT(yes), no, COUNT(no));
 }
 
 static void positions_count_characters(void **state)
@@ -90,9 +102,9 @@ static void positions_count_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused_in_a_transaction),   cmocka_unit_test(rows_behind_it),
-        cmocka_unit_test(nothing_but_comments),       cmocka_unit_test(settings_of_the_session),
-        cmocka_unit_test(positions_count_characters),
+        cmocka_unit_test(refused_in_a_transaction),    cmocka_unit_test(rows_behind_it),
+        cmocka_unit_test(nothing_but_comments),        cmocka_unit_test(settings_of_the_session),
+        cmocka_unit_test(settings_of_the_transaction), cmocka_unit_test(positions_count_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
