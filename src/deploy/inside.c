@@ -32,6 +32,19 @@ void lock_was_lost(struct attempt *t)
         t->d->lock);
 }
 
+/* Deferred constraints, or a conflict of serializable transactions: no statement is to blame. */
+static void commit_failed(struct attempt *t)
+{
+    struct ctx *cx = t->cx;
+    struct err e = cx->err;
+    err_clear(cx);
+    fail(cx, e.code, "%s failed at its COMMIT: %s", t->what, e.message);
+    memcpy(cx->err.sqlstate, e.sqlstate, sizeof e.sqlstate);
+    err_detail(cx, "%s", e.detail);
+    if (*e.hint)
+        err_hint(cx, "%s", e.hint);
+}
+
 bool batch_send(struct attempt *t, struct batch *b)
 {
     size_t failed = 0;
@@ -40,6 +53,8 @@ bool batch_send(struct attempt *t, struct batch *b)
         blame(t, b->nth.at[failed], b->sql.at[failed]);
     else if (!ok && failed < b->sql.n && b->sql.at[failed] == t->guard && pg_alive(t->d->pg))
         lock_was_lost(t);
+    else if (!ok && failed < b->sql.n && text_equal(b->sql.at[failed], "COMMIT") && t->cx->err.sqlstate[0])
+        commit_failed(t);
     b->sql.n = b->nth.n = b->bytes = 0;
     return ok;
 }

@@ -380,3 +380,15 @@ def test_set_transaction(lab, attributes):
               "--changeset b:4\nset transaction isolation level repeatable read;\ncreate table last (x int);\n")
     lab.deploy()
     assert lab.ids() == ["1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_commit_that_fails_names_its_changeset(lab, alone):
+    first = "--changeset b:1\ncreate table p (i int primary key);\ncreate table c (i int references p deferrable initially deferred);\n"
+    lab.write(first)
+    if alone:
+        lab.deploy()
+    lab.write(first + "--changeset b:2\ninsert into c values (9);\n--changeset b:3\ncreate table z (i int);\n")
+    r = lab.run()
+    assert r.status == (20 if alone else 21) and "changelog.sql::2::b failed at its COMMIT" in r.err and "(i)=(9)" in r.err, r
+    assert lab.ids() == ["1"] and not lab.exists("z") and lab.value("SELECT count(*) FROM c") == 0
