@@ -164,9 +164,9 @@ bool history_read(struct ctx *cx, struct deploy *d)
 
     d->rows.n = 0;
     d->max_order = 0;
+    d->row_locked_by = "";
     if (!d->history_exists)
         return true;
-    d->row_locked_by = "";
     const char *sql = d->lock_exists ? sql_deploy_history_and_lock : sql_deploy_history_read;
     if (!pg_query(cx, d->pg, &rows, deploy_sql(cx, d, sql), 0, NULL)) {
         /* No right to see the lock; or a table that lacks the columns of the order, from the first versions, which is

@@ -41,6 +41,16 @@ def test_first_deploy_and_nothing_to_do(lab):
     assert lab.sql("SELECT xmin, * FROM databasechangeloglock") == before, "a run with nothing to do must not touch the lock"
 
 
+def test_nothing_to_do_on_a_fresh_database(lab):
+    lab.write("--changeset b:1 labels:x\nselect 1;\n--rollback empty\n")
+    for stage, inputs in (("schema-deploy", {"labels": "y"}), ("schema-deploy", {"count": 0}), ("schema-rollback", {"count": 1})):
+        r = lab.run(stage, **inputs)
+        assert r.status == 0 and r.outputs["changesets_pending"] == (0 if "labels" in inputs else 1), r
+    assert not lab.exists("databasechangelog") and not lab.exists("databasechangeloglock")
+    lab.write("")
+    assert lab.run().status == 0
+
+
 def test_no_op_takes_two_questions(lab):
     """Round trips are what a no-op deploy costs."""
     lab.write(THREE)
