@@ -162,6 +162,15 @@ static bool run_one(struct ctx *cx, struct flyway *f, const struct flyway_script
                     struct flyway_step step, struct flyway_report *report)
 {
     step.script = s;
+    if (f->session_lost) {
+        fail(cx, E_UNREACHABLE, "connection lost before migration %s; those before it were committed and recorded",
+             s->script);
+        err_hint(
+            cx,
+            "migrations of this run changed their session (SET, temporary tables …), so the others are not run in a "
+            "new one; run the stage again");
+        return false;
+    }
     if (!ctx_alive(cx, "running migrations") || !script_execute(cx, f, s, v, report, &step))
         return false;
     *VEC_PUSH(cx->arena, &report->steps) = step;

@@ -24,6 +24,8 @@ struct flyway {
 
     char lock_key[24];
     bool locked;
+    bool session_changed; /* a migration of this run said SET, CREATE TEMP …: a new session would not be the same */
+    bool session_lost;    /* … and it is a new one */
 };
 
 /* config.c */

@@ -110,5 +110,7 @@ bool flyway_lock_recover(struct ctx *cx, struct flyway *f)
     f->locked = false;
     pg_close(old);
     /* The old session may still be at work, even committing: only when its lock is free is its outcome final. */
-    return pg_open(cx, f->target, &o, &f->pg) && pg_watch_client(cx, f->pg) && wait_for_lock(cx, f, 30000);
+    return pg_open(cx, f->target, &o, &f->pg) &&
+           (text_empty(f->config->init_sql) || pg_exec(cx, f->pg, f->config->init_sql)) && pg_watch_client(cx, f->pg) &&
+           wait_for_lock(cx, f, 30000);
 }

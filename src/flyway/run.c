@@ -309,8 +309,10 @@ static bool run_both_ways(struct attempt *t, const struct script_run *main, cons
             flyway_roll_back(f);
             return false;
         }
-        if (stopped(cx) || !pg_alive(f->pg))
+        if (stopped(cx) || !pg_alive(f->pg)) {
+            f->session_lost = f->session_changed || main->session;
             return (inside || !pg_alive(f->pg)) && find_outcome(t, main->script, row, !inside);
+        }
         flyway_roll_back(f);
         if (!inside || t->committed_inside || !flyway_back_off(cx, f, main->script->script, &step->retries))
             return false;
@@ -366,6 +368,7 @@ bool script_execute(struct ctx *cx, struct flyway *f, const struct flyway_script
             err_detail(cx, "during migration %s", shown);
         err_place(cx, s->file, 1, 1);
     } else {
+        f->session_changed = f->session_changed || main.session;
         log_info("migration %s %s in %s", shown, undo ? "undid its version" : "ran",
                  text_duration(cx->arena, step->ms));
     }

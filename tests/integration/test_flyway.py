@@ -9,6 +9,7 @@ import pytest
 
 from conftest import wait_until
 from schema import lab  # noqa: F401  (fixture)
+from test_schema_network import Proxy
 
 KEY = 77433833903597  # "Flyway" as a number + Java's hashCode() of "public"."flyway_schema_history"
 
@@ -513,6 +514,34 @@ def test_a_lost_connection(fly):
     _, err = p.communicate(timeout=60)
     assert p.returncode == 12 and "nothing of it was applied" in err
     assert fly.versions() == ["1"]
+
+
+def through_a_cut(fly, options=None):
+    """A run whose connection ends while the answer to the statement with "mark." is on its way."""
+    def see(_proxy, link, data):
+        if b"mark." in data and not link.deaf:
+            link.deaf = True
+            threading.Timer(0.3, link.cut).start()
+    proxy = Proxy(fly.lab.server.port, see)
+    url = f"postgresql://postgres@127.0.0.1:{proxy.port}/{fly.lab.db}?sslmode=disable"
+    r = fly.run(options=options, db_url=url)
+    proxy.close()
+    return r
+
+
+def test_a_new_session_begins_as_the_lost_one_did(fly):
+    fly.write(V1__a="create table a (); /* mark. */ create table b ()", V2__b="create table c as select current_setting('app.tenant', true) t")
+    r = through_a_cut(fly, {"initSql": "set app.tenant = 'x'"})
+    assert r.status == 0 and "committed before the connection was lost" in r.err, r
+    assert fly.versions() == ["1", "2"] and fly.value("SELECT t FROM c") == "x"
+
+
+def test_what_the_lost_session_had_set_is_not_missed_in_silence(fly):
+    fly.write(V1__a="set app.tenant = 'x'", V2__b="create table a (); /* mark. */ create table b ()",
+              V3__c="create table c as select current_setting('app.tenant', true) t")
+    r = through_a_cut(fly)
+    assert r.status == 12 and "changed their session" in r.err and r.outputs["changesets_applied"] == 2, r
+    assert fly.versions() == ["1", "2"] and not fly.exists("c")
 
 
 def test_racing_runs(fly):
