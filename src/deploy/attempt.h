@@ -75,6 +75,9 @@ void lock_was_lost(struct attempt *t);
 /* ---- outside.c ---- */
 
 bool run_outside(struct attempt *t, bool *half);
+/* The statement that forgets how far an earlier attempt at the changeset came. */
+const char *notes_end(const struct attempt *t);
+
 /* ---- together.c ---- */
 
 /* As many of the chosen changesets, from one on, as can be sent together: *taken of them are done, 0 when there are not two. */

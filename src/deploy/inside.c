@@ -59,8 +59,16 @@ bool batch_send(struct attempt *t, struct batch *b)
     return ok;
 }
 
+/* Notes of an attempt outside of a transaction end with it, however the changeset was brought to its end: in a transaction after an
+ * edit, or by hand and marked as ran. Another role may have no right to them. */
+static const char *stale_notes(const struct attempt *t)
+{
+    return t->d->progress_exists && !t->d->session_changed && !t->changes_session ? notes_end(t) : NULL;
+}
+
 static void add_record(struct attempt *t, struct batch *b, const char *also)
 {
+    also = also ? also : stale_notes(t);
     batch_add(t, b, t->guard, 0);
     batch_add(t, b, t->row, 0);
     if (also)

@@ -82,6 +82,17 @@ static bool set_again(struct attempt *t, const struct str_list *settings)
     return true;
 }
 
+const char *notes_end(const struct attempt *t)
+{
+    const struct deploy *d = t->d;
+    const char *const pairs[] = {"progress", d->progress,
+                                 "id",       pg_literal(t->cx, d->pg, t->cs->id),
+                                 "author",   pg_literal(t->cx, d->pg, t->cs->author),
+                                 "filename", pg_literal(t->cx, d->pg, t->cs->path),
+                                 NULL};
+    return pg_fill(t->cx, sql_deploy_progress_end, pairs);
+}
+
 /* The table is made when it is first needed: a role without CREATE may use one that is there. */
 static bool start(struct progress *p)
 {
@@ -344,11 +355,6 @@ bool run_outside(struct attempt *t, bool *half)
         }
         *half = true;
     }
-    const char *const pairs[] = {"progress", d->progress,
-                                 "id",       pg_literal(cx, d->pg, t->cs->id),
-                                 "author",   pg_literal(cx, d->pg, t->cs->author),
-                                 "filename", pg_literal(cx, d->pg, t->cs->path),
-                                 NULL};
     struct batch b = {0};
-    return record(t, &b, true, pg_fill(cx, sql_deploy_progress_end, pairs));
+    return record(t, &b, true, notes_end(t));
 }

@@ -367,6 +367,22 @@ def test_a_text_of_several_statements_is_not_run_again_for_its_settings(lab):
     assert lab.ids() == ["0", "1"] and lab.sql("SELECT n FROM t") == [(5,)]
 
 
+@pytest.mark.parametrize("action", ["mark-next-changeset-ran", "changelog-sync", "update"])
+def test_notes_end_with_a_changeset_that_was_brought_to_its_end_otherwise(lab, action):
+    """They would stand in the way of its rollback."""
+    body = FIRST + ("--changeset b:1 runInTransaction:false\ncreate table u (x int);\ninsert into missing values (1);\n"
+                    "--rollback create index concurrently u_x on u (x);\n--rollback drop table u;\n")
+    lab.write(body)
+    r = lab.run()
+    assert r.status == 21 and lab.value("SELECT done FROM databasechangelog_progress") == 1, r
+    if action == "update":
+        body = body.replace(" runInTransaction:false", "").replace("create table u (x int);\ninsert into missing values (1)", "select 1")
+        lab.write(body + "--changeset b:2\nselect 1;\n--rollback empty\n")
+    lab.deploy(action=action)
+    assert not lab.exists("databasechangelog_progress")
+    assert lab.run("schema-rollback", count=1 + (action == "update")).status == 0 and not lab.exists("u") and lab.ids() == ["0"]
+
+
 @pytest.mark.parametrize("attributes", ["", " splitStatements:true endDelimiter:;;"])
 def test_set_transaction(lab, attributes):
     """It must come before any query of its transaction, and so before ours."""
