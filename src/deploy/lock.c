@@ -87,7 +87,7 @@ const char *lock_prepare_guard(struct ctx *cx, struct deploy *d)
 
 bool lock_keep(struct ctx *cx, struct deploy *d)
 {
-    if (!try_advisory(cx, d))
+    if (!try_advisory(cx, d) || !pg_watch_client(cx, d->pg)) /* DISCARD ALL forgets the watch, too */
         return false;
     return d->advisory || fail(cx, E_LOCKED, "another run took the changelog lock of %s, which a changeset had freed",
                                pg_where(d->pg));

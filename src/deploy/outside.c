@@ -354,6 +354,9 @@ bool run_outside(struct attempt *t, bool *half)
             return false;
         }
         *half = true;
+        /* At once: nothing but this lock tells the next run that this one is alive. */
+        if (t->drops_locks && !lock_keep(cx, d))
+            return false;
     }
     struct batch b = {0};
     return record(t, &b, true, notes_end(t));

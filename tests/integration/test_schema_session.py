@@ -137,6 +137,17 @@ def test_session_locks_that_a_changeset_frees_are_taken_again(lab, sql):
     assert lab.value("SELECT count(*) FROM t") == 1 and lab.ids() == ["0", "1", "2"]
 
 
+@pytest.mark.parametrize("sql", ["select pg_advisory_unlock_all();", "discard all;"])
+def test_session_locks_are_taken_again_at_once(lab, sql):
+    """Not only at the end of a long changeset: without them a run that lives looks dead, and its row is taken over."""
+    lab.write(FIRST + f"--changeset b:1 runInTransaction:false\n{sql}\n"
+              "create table seen as select count(*) n, current_setting('client_connection_check_interval') i from pg_locks "
+              "where locktype = 'advisory' and pid = pg_backend_pid();\n")
+    lab.deploy()
+    n, interval = lab.sql("SELECT n, i FROM seen")[0]
+    assert n == 1 and interval == "500ms"
+
+
 def test_discard_all(lab):
     lab.write(FIRST + "--changeset b:1 runInTransaction:false\ndiscard all;\n--changeset b:2\ninsert into t values (1);\n")
     lab.deploy()
