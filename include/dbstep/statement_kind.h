@@ -32,6 +32,7 @@ bool statement_changes_session(const char *sql);
 bool statement_sets(const char *sql); /* SET and RESET for the session, SELECT set_config( */
 /* SET TRANSACTION, SET transaction_…: only before the first query of its transaction. */
 bool statement_sets_transaction(const char *sql);
+bool statement_sets_local_role(const char *sql); /* SET LOCAL ROLE */
 /* What must follow a statement in a script: ";", "" when it has one, a new line before it behind a comment. */
 const char *statement_end(const char *text, size_t len);
 

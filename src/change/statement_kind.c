@@ -78,6 +78,12 @@ bool statement_sets_transaction(const char *sql)
     return accept(&p, "set") && accept(&p, "transaction");
 }
 
+bool statement_sets_local_role(const char *sql)
+{
+    const char *p = sql;
+    return accept(&p, "set") && accept(&p, "local") && accept(&p, "role");
+}
+
 bool statement_may_commit(const char *sql)
 {
     const char *p = sql;

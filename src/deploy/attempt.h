@@ -25,6 +25,8 @@ struct attempt {
     bool drops_locks;      /* it may free session locks or prepared statements, ours among them */
     bool changes_session;  /* SET, CREATE TEMP …: later changesets may build on it */
     bool sets_transaction; /* SET TRANSACTION, which must come before any query, ours too */
+    bool local_role;       /* SET LOCAL ROLE: another role's for its statements, not for its row in the history */
+    bool role_kept;        /* dbstep.role has the one to go back to */
     bool committed_inside; /* something of it stays although it failed, or may stay */
     bool commit_sent;
     const char *row;   /* the statement for the history */

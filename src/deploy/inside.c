@@ -69,6 +69,8 @@ static const char *stale_notes(const struct attempt *t)
 static void add_record(struct attempt *t, struct batch *b, const char *also)
 {
     also = also ? also : stale_notes(t);
+    if (t->role_kept)
+        batch_add(t, b, "SELECT set_config('role', current_setting('dbstep.role'), true)", 0);
     batch_add(t, b, t->guard, 0);
     batch_add(t, b, t->row, 0);
     if (also)
@@ -131,6 +133,16 @@ static bool settings_wait(const struct attempt *t)
     return t->sets_transaction && !t->asks;
 }
 
+/* Under Liquibase the row is written behind the COMMIT, where SET LOCAL ROLE has ended. */
+static const char *settings_of(struct attempt *t)
+{
+    if (!t->local_role || t->own_transactions)
+        return session_sql(t->cx, t->d);
+    t->role_kept = true;
+    return arena_printf(t->cx->arena, "SELECT %s, set_config('dbstep.role', current_setting('role'), true)",
+                        session_settings(t->cx, t->d));
+}
+
 bool run_pipelined(struct attempt *t)
 {
     WALK_AUTO w = walk_start(t);
@@ -143,12 +155,12 @@ bool run_pipelined(struct attempt *t)
     w.user = &sending;
     batch_add(t, b, "BEGIN", 0);
     if (ready)
-        batch_add(t, b, session_sql(t->cx, t->d), 0);
+        batch_add(t, b, settings_of(t), 0);
     for (;;) {
         if (!attempt_next(t, &w, &s, &more))
             return false;
         if (!ready && !(more && statement_sets_transaction(s.text))) {
-            batch_add(t, b, session_sql(t->cx, t->d), 0);
+            batch_add(t, b, settings_of(t), 0);
             ready = true;
         }
         if (!more)
@@ -169,7 +181,7 @@ bool run_one_by_one(struct attempt *t)
     struct statement s;
     bool more, ready = !settings_wait(t);
 
-    if (!pg_exec(t->cx, pg, "BEGIN") || (ready && !pg_exec(t->cx, pg, session_sql(t->cx, t->d))))
+    if (!pg_exec(t->cx, pg, "BEGIN") || (ready && !pg_exec(t->cx, pg, settings_of(t))))
         return false;
     for (;;) {
         struct text_nature n = {0};
@@ -178,7 +190,7 @@ bool run_one_by_one(struct attempt *t)
         if (more)
             text_nature(t, &s, &n);
         if (!ready && !(n.statements == 1 && statement_sets_transaction(s.text))) {
-            if (!pg_exec(t->cx, pg, session_sql(t->cx, t->d)))
+            if (!pg_exec(t->cx, pg, settings_of(t)))
                 return false;
             ready = true;
         }

@@ -83,7 +83,7 @@ static bool join(struct group *g, const struct plan_item *item)
     g->n++;
     str_addf(&g->report->sql, "-- %s (%s:%d)\n", m->t.what, cs->file, cs->line);
     bool ok = look_ahead(&m->t, &g->report->sql) && !m->t.outside && !m->t.own_transactions && !m->t.one_by_one &&
-              !m->t.drops_locks && !m->t.sets_transaction && !m->t.asks &&
+              !m->t.drops_locks && !m->t.sets_transaction && !m->t.local_role && !m->t.asks &&
               add_transaction(&m->t, &g->batch, g->n > 1 ? none : g->first, item, m->order);
     if (!ok) {
         err_clear(cx);

@@ -250,6 +250,7 @@ bool look_ahead(struct attempt *t, struct str *script)
         t->drops_locks = t->drops_locks || strcasestr(s.text, "advisory_unlock") || strcasestr(s.text, "discard") ||
                          strcasestr(s.text, "deallocate");
         t->changes_session = t->changes_session || statement_changes_session(s.text);
+        t->local_role = t->local_role || statement_sets_local_role(s.text);
         t->sets_transaction = t->sets_transaction || statement_sets_transaction(s.text);
         if (t->asks)
             continue;

@@ -196,6 +196,23 @@ def test_role_stays_as_under_liquibase_and_the_lock_goes(lab):
     lab.sql("DROP OWNED BY owner_x; DROP ROLE owner_x")
 
 
+@pytest.mark.parametrize("attributes", ["", " endDelimiter:;;"])
+def test_a_role_for_one_changeset_needs_no_right_to_the_history(lab, attributes):
+    """SET LOCAL ROLE ends before Liquibase writes its row. The session's own role, set by an earlier changeset, comes back."""
+    end = ";;" if attributes else ";"
+    lab.sql("DROP ROLE IF EXISTS maker_x, runner_x; CREATE ROLE maker_x; CREATE ROLE runner_x; GRANT ALL ON SCHEMA public TO maker_x, runner_x")
+    local = f"--changeset b:1{attributes}\nset local role maker_x{end}\ncreate table made (n int){end}\n--rollback set local role maker_x;\n--rollback drop table made;\n"
+    lab.write("--changeset b:0\nselect 1;\n" + local)
+    lab.deploy()
+    assert lab.value("SELECT relowner::regrole::text FROM pg_class WHERE relname = 'made'") == "maker_x"
+    assert lab.run("schema-rollback", count=1).status == 0 and not lab.exists("made") and lab.ids() == ["0"]
+    lab.write("--changeset b:0\nselect 1;\n--changeset b:role\ngrant select, insert, update on databasechangelog to runner_x; grant select, update on "
+              "databasechangeloglock to runner_x; grant maker_x to runner_x; set role runner_x;\n" + local + "--changeset b:2\ncreate table ran ();\n")
+    lab.deploy()
+    assert lab.sql("SELECT relowner::regrole::text FROM pg_class WHERE relname IN ('made', 'ran') ORDER BY relname") == [("maker_x",), ("runner_x",)]
+    lab.sql("DROP OWNED BY maker_x, runner_x; DROP ROLE maker_x, runner_x")
+
+
 def test_history_dropped_by_a_changeset(lab):
     lab.write(FIRST + "--changeset b:1\ndrop table databasechangelog;\n")
     r = lab.run()

@@ -86,6 +86,9 @@ static void settings_of_the_transaction(void **state)
                                       "SET /* c */ Transaction isolation level serializable"};
     static const char *const no[] = {"set x = transaction", "start transaction"};
     ask(statement_sets_transaction, yes, COUNT(yes), no, COUNT(no));
+    static const char *const local[] = {"set local role x", "/* c */ SET LOCAL\nROLE \"x y\""};
+    static const char *const other[] = {"set role x", "set local roles = 1", "reset role"};
+    ask(statement_sets_local_role, local, COUNT(local), other, COUNT(other));
 }
 
 static void positions_count_characters(void **state)
