@@ -9,7 +9,14 @@
 #include "dbstep/files.h"
 #include "git_internal.h"
 
-enum { SMALL_MAX = 1 << 20, PACKED_REFS_MAX = 256 << 20, LINKS_MAX = 5, EXPORT_FILES = 100000, FOLDERS_MAX = 64 };
+enum {
+    SMALL_MAX = 1 << 20,
+    PACKED_REFS_MAX = 256 << 20,
+    LINKS_MAX = 5,
+    EXPORT_FILES = 100000,
+    EXPORT_FOLDERS = 20000,
+    FOLDERS_MAX = 64
+};
 #define EXPORT_BYTES (1ull << 30)
 
 /* ---- finding it ---- */
@@ -423,6 +430,14 @@ static bool bad_name(const char *name)
            strchr(name, '/');
 }
 
+static bool too_much(struct ctx *cx)
+{
+    fail(cx, E_INPUT, "the commit has more than %d files, %d folders or 1 GB below this folder", EXPORT_FILES,
+         EXPORT_FOLDERS);
+    err_hint(cx, "set search_path to the folder that holds the changelog");
+    return false;
+}
+
 static bool export_tree(struct ctx *cx, struct git *g, const char *tree_name, const char *folder, int depth,
                         struct git_export *out)
 {
@@ -432,6 +447,8 @@ static bool export_tree(struct ctx *cx, struct git *g, const char *tree_name, co
 
     if (depth > FOLDERS_MAX)
         return fail(cx, E_INPUT, "the folders of the commit are nested more than %d deep", FOLDERS_MAX);
+    if (++out->folders > EXPORT_FOLDERS) /* trees may name one another over and over, without a single file */
+        return too_much(cx);
     if (!read_tree(cx, g, tree_name, &cached) || !dir_make(cx, folder))
         return false;
     struct git_object tree = cached->tree; /* the cache grows meanwhile */
@@ -456,11 +473,8 @@ static bool export_tree(struct ctx *cx, struct git *g, const char *tree_name, co
         if (!git_read(cx, g, &scratch, e.object, &blob))
             return false;
         out->bytes += blob.n;
-        if (++out->files > EXPORT_FILES || out->bytes > EXPORT_BYTES) {
-            fail(cx, E_INPUT, "the commit has more than %d files or 1 GB below this folder", EXPORT_FILES);
-            err_hint(cx, "set search_path to the folder that holds the changelog");
-            return false;
-        }
+        if (++out->files > EXPORT_FILES || out->bytes > EXPORT_BYTES)
+            return too_much(cx);
         if (!file_write_atomic(cx, path, (const char *)blob.data, blob.n))
             return false;
     }

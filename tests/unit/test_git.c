@@ -205,6 +205,24 @@ static void test_reftable_is_told(void **state)
     assert_non_null(strstr(cx.err.message, "reftable"));
 }
 
+/* Five trees, each of ten times the next one, name 100,000 folders and not one file. */
+static void test_trees_that_multiply(void **state)
+{
+    (void)state;
+    shell(
+        "git init -q r; cd r; git config user.email a@b; git config user.name n; t=$(git mktree </dev/null); "
+        "for i in 1 2 3 4 5; do t=$(for n in 0 1 2 3 4 5 6 7 8 9; do printf '040000 tree %%s\\t%%s\\n' $t $n; done | git mktree); done; "
+        "git commit-tree -m bomb $t >../commit");
+    struct ctx cx = {.arena = &arena};
+    struct git_export done = {0};
+    GIT_AUTO g = NULL;
+    assert_true(git_open(&cx, path_join(&arena, folder, "r"), &g) && g);
+    assert_false(git_export(&cx, g, shell("cat commit"), "", path_join(&arena, folder, "out"), &done));
+    assert_int_equal(cx.err.code, E_INPUT);
+    assert_non_null(strstr(cx.err.message, "folders"));
+    shell("rm -r out");
+}
+
 /* Every byte of a pack and its index in turn is another one: an error, or the right answer. */
 static void test_damage(void **state)
 {
@@ -369,6 +387,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_worktree_alternates_and_bare_words, enter, leave),
         cmocka_unit_test_setup_teardown(test_no_repository_and_no_commit, enter, leave),
         cmocka_unit_test_setup_teardown(test_reftable_is_told, enter, leave),
+        cmocka_unit_test_setup_teardown(test_trees_that_multiply, enter, leave),
         cmocka_unit_test_setup_teardown(test_damage, enter, leave),
         cmocka_unit_test_setup_teardown(test_deltas_that_lie, enter, leave),
         cmocka_unit_test_setup_teardown(test_an_object_in_the_place_of_another, enter, leave),
