@@ -41,7 +41,7 @@ static bool check(struct ctx *cx, const struct schema_config *c)
             redact_add_named(arena_strndup(cx->arena, c->parameters.at[i], (size_t)(eq - c->parameters.at[i])), eq + 1);
             continue;
         }
-        fail(cx, E_INPUT, "'%s' in parameters is not of the form key=value", c->parameters.at[i]);
+        fail(cx, E_INPUT, "item %zu of parameters is not of the form key=value", i + 1); /* it may be half a secret */
         err_hint(cx, "values with commas in them: give the list one per line or as a JSON array");
         return false;
     }

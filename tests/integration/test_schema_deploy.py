@@ -336,3 +336,10 @@ def test_parameters_whose_names_say_so_are_secrets(lab, given):
         assert "hunter2" not in shown and "********" in shown, shown
     assert r.status == 21
     assert "hunter2hunter2" in lab.value("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'a'::regclass")
+
+
+@pytest.mark.parametrize("more", [{}, {"changelog_file": "", "migrations": "."}])
+def test_a_parameter_that_was_cut_in_two_is_refused_unseen(lab, more):
+    lab.write("--changeset b:1\nselect 1;\n")
+    r = lab.run(parameters="app_password=hunter2,hunter3hunter3", **more)
+    assert r.status == 2 and "item 2 of parameters" in r.err and "hunter" not in r.out + r.err + json.dumps(r.result), r
