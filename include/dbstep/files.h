@@ -32,7 +32,7 @@ bool file_is_regular(const char *path);          /* no pipe or device, on which 
 bool dir_make(struct ctx *cx, const char *path); /* with its parents; existing is fine */
 /* Names (no path) in byte order; dot files are skipped. Fails when it cannot be read. */
 bool dir_list(struct ctx *cx, const char *path, struct str_list *names);
-/* Remove what is in a folder, not the folder; symbolic links are removed, never followed. */
+/* Remove what is in a folder, not the folder; symbolic links are removed, never followed, one in the place of the folder too. */
 bool dir_clear(struct ctx *cx, const char *path);
 /* A file that can be made and removed there proves that results can be written. */
 bool dir_check_writable(struct ctx *cx, const char *path);

@@ -45,11 +45,12 @@ bool git_blob_at(struct ctx *cx, struct git *g, const char *commit, const char *
 void git_blob_name(const struct git *g, const void *content, size_t n, char blob[GIT_HEX_MAX]);
 
 struct git_export {
-    size_t files;
+    size_t files, folders;
     unsigned long long bytes;
     struct str_list skipped; /* paths of symbolic links and submodules, which are not followed */
 };
-/* Writes the files that the commit has below `path` ("": all) into a folder, which is made. More than 1 GiB or 100,000 files: E_INPUT. */
+/* Writes the files that the commit has below `path` ("": all) into a folder, which is made. More than 1 GiB, 100,000 files
+ * or 20,000 folders: E_INPUT. */
 bool git_export(struct ctx *cx, struct git *g, const char *commit, const char *path, const char *folder,
                 struct git_export *out);
 

@@ -14,7 +14,9 @@
 #define REDACT_MARK "********"
 
 void redact_add(const char *secret); /* copies; NULL and short ones are ignored */
-void redact_clear(void);             /* for tests */
+/* Registers a value when the name that it goes by says that it is a secret: password, passwd, secret. */
+void redact_add_named(const char *name, const char *value);
+void redact_clear(void); /* for tests */
 /* Copy of s in the arena with every secret replaced by REDACT_MARK; s itself when there is none in it. */
 const char *redact_text(struct arena *a, const char *s);
 bool redact_contains(const char *s); /* would redact_text() change it? */

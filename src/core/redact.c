@@ -6,6 +6,7 @@
 
 #include "dbstep/json.h"
 #include "dbstep/str.h"
+#include "dbstep/vec.h"
 
 enum { SHORTEST = 3 };
 
@@ -96,6 +97,16 @@ void redact_add(const char *secret)
         secret += n;
         secret += strspn(secret, "\r\n");
     }
+}
+
+void redact_add_named(const char *name, const char *value)
+{
+    static const char *const words[] = {"password", "passwd", "secret"};
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (strcasestr(name, words[i])) {
+            redact_add(value);
+            return;
+        }
 }
 
 void redact_clear(void)

@@ -4,6 +4,7 @@
 
 #include "dbstep/files.h"
 #include "dbstep/log.h"
+#include "dbstep/redact.h"
 #include "flyway_internal.h"
 
 enum kind {
@@ -201,6 +202,7 @@ static bool set_placeholder(struct ctx *cx, struct flyway_config *c, const char 
 {
     if (!*name)
         return fail(cx, E_INPUT, "a placeholder has no name");
+    redact_add_named(name, value);
     *VEC_PUSH(cx->arena, &c->placeholders) = arena_printf(cx->arena, "%s=%s", name, value);
     return true;
 }

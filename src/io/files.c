@@ -283,10 +283,18 @@ static bool clear_at(struct ctx *cx, int fd, const char *path)
 
 bool dir_clear(struct ctx *cx, const char *path)
 {
-    FD_AUTO fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? true : fail_output(cx, "clear the folder", path);
-    return clear_at(cx, fd, path);
+    char target[1];
+    FD_AUTO fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        return clear_at(cx, fd, path);
+    int why = errno;
+    if (why == ENOENT)
+        return true;
+    /* a link errs as ENOTDIR or ELOOP, and in an untrusted checkout it may lead anywhere */
+    if (readlink(path, target, sizeof target) >= 0)
+        return unlink(path) == 0 || fail_output(cx, "remove", path);
+    errno = why;
+    return fail_output(cx, "clear the folder", path);
 }
 
 bool dir_check_writable(struct ctx *cx, const char *path)

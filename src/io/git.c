@@ -9,18 +9,32 @@
 #include "dbstep/files.h"
 #include "git_internal.h"
 
-enum { SMALL_MAX = 1 << 20, PACKED_REFS_MAX = 256 << 20, LINKS_MAX = 5, EXPORT_FILES = 100000, FOLDERS_MAX = 64 };
+enum {
+    SMALL_MAX = 1 << 20,
+    PACKED_REFS_MAX = 256 << 20,
+    LINKS_MAX = 5,
+    EXPORT_FILES = 100000,
+    EXPORT_FOLDERS = 20000,
+    FOLDERS_MAX = 64
+};
 #define EXPORT_BYTES (1ull << 30)
 
 /* ---- finding it ---- */
 
-/* The first line of a small file without its end; NULL when it cannot be read. */
-static const char *first_line(struct arena *a, const char *path)
+/* NULL when it cannot be read. Nothing but a file: a checkout is not to be trusted, and a pipe would be waited for. */
+static char *read_file(struct arena *a, const char *path, size_t max)
 {
     struct ctx own = {.arena = a};
     char *text;
     size_t n;
-    if (!file_is_regular(path) || !file_read(&own, path, SMALL_MAX, &text, &n))
+    return file_is_regular(path) && file_read(&own, path, max, &text, &n) ? text : NULL;
+}
+
+/* The first line of a small file without its end; NULL when it cannot be read. */
+static const char *first_line(struct arena *a, const char *path)
+{
+    char *text = read_file(a, path, SMALL_MAX);
+    if (!text)
         return NULL;
     text[strcspn(text, "\r\n")] = '\0';
     return text;
@@ -55,12 +69,10 @@ static const char *folder_at(struct arena *a, const char *top)
 /* Only these two settings matter: [extensions] objectformat and refstorage. */
 static void read_config(struct git *g)
 {
-    struct ctx own = {.arena = g->arena};
     bool extensions = false;
-    char *text, *line;
-    size_t n;
+    char *text = read_file(g->arena, path_join(g->arena, g->common, "config"), SMALL_MAX), *line;
 
-    if (!file_read(&own, path_join(g->arena, g->common, "config"), SMALL_MAX, &text, &n))
+    if (!text)
         return;
     for (char *rest = text; *rest;) {
         size_t len = strcspn(rest, "\n");
@@ -80,12 +92,11 @@ static void read_config(struct git *g)
 
 static void add_store(struct git *g, const char *objects, int depth)
 {
-    struct ctx own = {.arena = g->arena};
-    char *text;
-    size_t n;
+    char *text =
+        depth == LINKS_MAX ? NULL : read_file(g->arena, path_join(g->arena, objects, "info/alternates"), SMALL_MAX);
 
     *VEC_PUSH(g->arena, &g->stores) = objects;
-    if (depth == LINKS_MAX || !file_read(&own, path_join(g->arena, objects, "info/alternates"), SMALL_MAX, &text, &n))
+    if (!text)
         return;
     for (char *rest = text; *rest && g->stores.n < FOLDERS_MAX;) {
         size_t len = strcspn(rest, "\n");
@@ -150,13 +161,13 @@ static bool safe_ref(const char *ref)
 /* "<name> <ref>" lines. */
 static const char *packed_ref(struct git *g, const char *ref)
 {
-    struct ctx own = {.arena = g->arena};
-    char *text;
-    size_t n, len = strlen(ref), hex = 2 * g->raw;
+    size_t len = strlen(ref), hex = 2 * g->raw;
 
-    if (!file_read(&own, path_join(g->arena, g->common, "packed-refs"), PACKED_REFS_MAX, &text, &n))
-        return NULL;
-    for (char *line = text; *line;) {
+    if (!g->packed_refs)
+        g->packed_refs = read_file(g->arena, path_join(g->arena, g->common, "packed-refs"), PACKED_REFS_MAX);
+    if (!g->packed_refs)
+        g->packed_refs = "";
+    for (const char *line = g->packed_refs; *line;) {
         size_t end = strcspn(line, "\n"), cut = end && line[end - 1] == '\r' ? end - 1 : end;
         if (cut == hex + 1 + len && line[hex] == ' ' && memcmp(line + hex + 1, ref, len) == 0)
             return arena_strndup(g->arena, line, hex);
@@ -423,6 +434,14 @@ static bool bad_name(const char *name)
            strchr(name, '/');
 }
 
+static bool too_much(struct ctx *cx)
+{
+    fail(cx, E_INPUT, "the commit has more than %d files, %d folders or 1 GB below this folder", EXPORT_FILES,
+         EXPORT_FOLDERS);
+    err_hint(cx, "set search_path to the folder that holds the changelog");
+    return false;
+}
+
 static bool export_tree(struct ctx *cx, struct git *g, const char *tree_name, const char *folder, int depth,
                         struct git_export *out)
 {
@@ -432,7 +451,10 @@ static bool export_tree(struct ctx *cx, struct git *g, const char *tree_name, co
 
     if (depth > FOLDERS_MAX)
         return fail(cx, E_INPUT, "the folders of the commit are nested more than %d deep", FOLDERS_MAX);
-    if (!read_tree(cx, g, tree_name, &cached) || !dir_make(cx, folder))
+    if (++out->folders > EXPORT_FOLDERS) /* trees may name one another over and over, without a single file */
+        return too_much(cx);
+    bool made = depth == 0; /* those below are made for their first file: git has no empty folders */
+    if (!read_tree(cx, g, tree_name, &cached) || (made && !dir_make(cx, folder)))
         return false;
     struct git_object tree = cached->tree; /* the cache grows meanwhile */
     while (next_entry(g, &tree, &at, &e)) {
@@ -451,18 +473,18 @@ static bool export_tree(struct ctx *cx, struct git *g, const char *tree_name, co
         }
         if ((e.mode & MODE_KIND) != MODE_FILE) {
             *VEC_PUSH(cx->arena, &out->skipped) = path;
+            if (out->skipped.n > EXPORT_FILES)
+                return too_much(cx);
             continue;
         }
         if (!git_read(cx, g, &scratch, e.object, &blob))
             return false;
         out->bytes += blob.n;
-        if (++out->files > EXPORT_FILES || out->bytes > EXPORT_BYTES) {
-            fail(cx, E_INPUT, "the commit has more than %d files or 1 GB below this folder", EXPORT_FILES);
-            err_hint(cx, "set search_path to the folder that holds the changelog");
+        if (++out->files > EXPORT_FILES || out->bytes > EXPORT_BYTES)
+            return too_much(cx);
+        if ((!made && !dir_make(cx, folder)) || !file_write_atomic(cx, path, (const char *)blob.data, blob.n))
             return false;
-        }
-        if (!file_write_atomic(cx, path, (const char *)blob.data, blob.n))
-            return false;
+        made = true;
     }
     return at == tree.n || fail(cx, E_FILE, "the Git tree %s is malformed", tree_name);
 }

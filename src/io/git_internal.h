@@ -34,6 +34,7 @@ struct git {
     struct str_list stores; /* folders of objects: its own, then alternates */
     VEC(struct git_pack) packs;
     bool packs_listed;
+    const char *packed_refs; /* the file's content, once it was asked for */
     VEC(struct git_tree_cache) trees;
     char commit[GIT_HEX_MAX], root[GIT_HEX_MAX]; /* the commit asked for last, and its tree */
 };

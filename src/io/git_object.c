@@ -184,7 +184,7 @@ static bool open_file(struct ctx *cx, const struct git_pack *p, const char *suff
 {
     struct stat st;
     const char *path = arena_printf(cx->arena, "%s%s", p->path, suffix);
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (*fd < 0 || fstat(*fd, &st) != 0)
         return fail(cx, E_FILE, "cannot read '%s': %s", path, strerror(errno));
     *size = (unsigned long long)st.st_size;
@@ -502,7 +502,8 @@ static bool find_and_read(struct ctx *cx, struct git *g, struct arena *a, const 
     struct entry e;
 
     for (size_t i = 0; i < g->stores.n; i++) {
-        FD_AUTO fd = open(arena_printf(cx->arena, "%s/%.2s/%s", g->stores.at[i], name, name + 2), O_RDONLY | O_CLOEXEC);
+        FD_AUTO fd = open(arena_printf(cx->arena, "%s/%.2s/%s", g->stores.at[i], name, name + 2),
+                          O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         if (fd >= 0)
             return read_loose(cx, a, fd, name, out);
     }

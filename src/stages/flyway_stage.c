@@ -44,11 +44,12 @@ static bool set_variables(struct ctx *cx, struct flyway_config *config, struct e
     return true;
 }
 
-static bool split_pair(struct ctx *cx, const char *input, const char *pair, const char **name, const char **value)
+static bool split_pair(struct ctx *cx, const char *input, const struct str_list *pairs, size_t i, const char **name,
+                       const char **value)
 {
-    const char *eq = strchr(pair, '=');
+    const char *pair = pairs->at[i], *eq = strchr(pair, '=');
     if (!eq || eq == pair) {
-        fail(cx, E_INPUT, "'%s' in %s is not of the form name=value", pair, input);
+        fail(cx, E_INPUT, "item %zu of %s is not of the form name=value", i + 1, input); /* it may be half a secret */
         err_hint(cx, "values with commas in them: give the list one per line or as a JSON array");
         return false;
     }
@@ -91,11 +92,11 @@ static bool configure(struct run *run, const struct schema_config *c, struct fly
         !set_variables(cx, config, *env))
         return false;
     for (size_t i = 0; i < c->flyway_options.n; i++)
-        if (!split_pair(cx, "flyway_options", c->flyway_options.at[i], &name, &value) ||
+        if (!split_pair(cx, "flyway_options", &c->flyway_options, i, &name, &value) ||
             !flyway_set(cx, config, name, text_trim(cx->arena, value)))
             return false;
     for (size_t i = 0; i < c->parameters.n; i++)
-        if (!split_pair(cx, "parameters", c->parameters.at[i], &name, &value) ||
+        if (!split_pair(cx, "parameters", &c->parameters, i, &name, &value) ||
             !flyway_set(cx, config, arena_printf(cx->arena, "placeholders.%s", name), value))
             return false;
     if (c->migrations.n)

@@ -9,9 +9,8 @@
 #include "schema_git.h"
 
 /* Liquibase finds environment variables by any spelling of their name; the exact one first. */
-static const char *environment(void *user, const char *name)
+static const char *find_variable(struct env env, const char *name)
 {
-    struct env env = *(const struct env *)user;
     const char *exact = env_get(env, name);
     size_t n = strlen(name);
     if (exact || !n)
@@ -20,6 +19,13 @@ static const char *environment(void *user, const char *name)
         if (strncasecmp(*v, name, n) == 0 && (*v)[n] == '=' && (*v)[n + 1])
             return *v + n + 1;
     return NULL;
+}
+
+static const char *environment(void *user, const char *name)
+{
+    const char *value = find_variable(*(const struct env *)user, name);
+    redact_add_named(name, value); /* it is about to stand in statements */
+    return value;
 }
 
 static bool check(struct ctx *cx, const struct schema_config *c)
@@ -31,9 +37,11 @@ static bool check(struct ctx *cx, const struct schema_config *c)
     }
     for (size_t i = 0; i < c->parameters.n; i++) {
         const char *eq = strchr(c->parameters.at[i], '=');
-        if (eq && eq > c->parameters.at[i])
+        if (eq && eq > c->parameters.at[i]) {
+            redact_add_named(arena_strndup(cx->arena, c->parameters.at[i], (size_t)(eq - c->parameters.at[i])), eq + 1);
             continue;
-        fail(cx, E_INPUT, "'%s' in parameters is not of the form key=value", c->parameters.at[i]);
+        }
+        fail(cx, E_INPUT, "item %zu of parameters is not of the form key=value", i + 1); /* it may be half a secret */
         err_hint(cx, "values with commas in them: give the list one per line or as a JSON array");
         return false;
     }

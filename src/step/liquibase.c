@@ -40,6 +40,7 @@ void liquibase_set(struct collected *k, const struct liquibase_option *o, const 
 
 void liquibase_set_parameter(struct collected *k, const char *name, const char *value, enum rank rank)
 {
+    redact_add_named(name, value);
     for (size_t i = 0; i < k->parameters.n; i++) {
         struct parameter_setting *p = &k->parameters.at[i];
         if (!text_equal(p->name, name))
@@ -60,8 +61,7 @@ void liquibase_read_environment(struct collected *k, struct env env)
         if (!eq || !text_starts(*v, prefix))
             continue;
         char *name = arena_strndup(k->a, *v, (size_t)(eq - *v));
-        if (strstr(name, "PASSWORD"))
-            redact_add(eq + 1);
+        redact_add_named(name, eq + 1);
         const char *rest = name + strlen(prefix);
         enum rank rank = FROM_ENVIRONMENT;
         if (text_starts(rest, command)) {
@@ -165,7 +165,13 @@ static void take_argument(struct collected *k, const struct argument *arg)
 {
     const struct liquibase_command *c = k->call->command;
     const struct liquibase_option *o;
+    const char *eq = strchr(arg->raw, '=');
 
+    /* What is refused is shown as it was written: -password=…, a URL where none is taken. */
+    if (eq)
+        redact_add_named(arena_strndup(k->a, arg->raw, (size_t)(eq - arg->raw)), eq + 1);
+    if (!arg->name)
+        redact_add_conninfo(arg->raw);
     if (!arg->name) {
         o = c && c->positional ? liquibase_option_find(k->a, c->positional) : NULL;
         if (o && !liquibase_setting(k, o->name))

@@ -111,8 +111,7 @@ bool liquibase_read_plugin(struct collected *k, struct env env)
         if (!eq || !text_starts(*v, prefix))
             continue;
         const char *place = arena_strndup(k->a, *v, (size_t)(eq - *v)), *name = place + strlen(prefix);
-        if (strstr(name, "PASSWORD") || strstr(name, "SECRET"))
-            redact_add(eq + 1);
+        redact_add_named(name, eq + 1);
         const struct liquibase_option *o = liquibase_option_find(k->a, name);
         bool taken = o && (o->kind != OPT_TAKEN || liquibase_takes(k->a, k->call->command, o->name, NULL));
         if (taken)

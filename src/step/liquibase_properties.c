@@ -50,8 +50,7 @@ static bool read_file(struct collected *k, const char *file, enum rank rank)
     }
     int line = java_properties_read(k->a, text, &all);
     for (size_t i = 0; i < all.list.n; i++)
-        if (strcasestr(all.list.at[i].key, "password"))
-            redact_add(all.list.at[i].value);
+        redact_add_named(all.list.at[i].key, all.list.at[i].value);
     if (line)
         return fail(k->cx, E_INPUT, "%s, line %d: a \\u must be followed by four hexadecimal digits of a character",
                     file, line);

@@ -114,6 +114,14 @@ static void add_sentences(struct str *out, const char *title, const struct str_l
         str_addf(out, "    - %s\n", one_line(out->arena, list->at[i]));
 }
 
+static void add_place(struct str *out, const char *before, const char *file, int line, int column)
+{
+    str_addf(out, "%s%s:%d", before, one_line(out->arena, file), line);
+    if (column > 0)
+        str_addf(out, ":%d", column);
+    str_addc(out, '\n');
+}
+
 static void add_findings(struct str *out, const struct result *r)
 {
     struct arena *a = out->arena;
@@ -128,7 +136,7 @@ static void add_findings(struct str *out, const struct result *r)
             str_addf(out, " [%s]", one_line(a, f->object));
         str_addf(out, " (%s)\n", f->code);
         if (f->file && f->line)
-            str_addf(out, "             at %s:%d\n", one_line(a, f->file), f->line);
+            add_place(out, "             at ", f->file, f->line, f->column);
         else if (f->file)
             str_addf(out, "             in %s\n", one_line(a, f->file));
         if (f->hint)
@@ -171,7 +179,7 @@ char *render_text(struct arena *a, const struct result *r)
         if (r->error->detail[0])
             add_indented(&out, "detail: ", r->error->detail);
         if (r->error->file[0])
-            str_addf(&out, "    at %s:%d\n", r->error->file, r->error->line);
+            add_place(&out, "    at ", r->error->file, r->error->line, r->error->column);
         if (r->error->sqlstate[0])
             str_addf(&out, "    SQLSTATE %s\n", r->error->sqlstate);
         str_addf(&out, "    %s: %s%s\n", err_name(r->error->code), err_text(r->error->code),

@@ -10,18 +10,19 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
-from conftest import BINARY, Server, environment  # noqa: E402
+from conftest import BINARY, ROOT, Server, environment  # noqa: E402
 from latency import Latency  # noqa: E402
 
 CHANGESETS = 1000
 SLOW = 300  # of them, where every round trip takes its time
 XML_CHANGESETS = 20000
+LIQUIBASE = os.path.join(ROOT, "build", "dep", "liquibase", "package", "lib")
 
 
-def hyperfine(*commands, env=None, runs=40):
+def hyperfine(*commands, env=None, runs=40, warmup=5):
     """Median seconds of each command, taken in one run of hyperfine."""
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
-        subprocess.run(["hyperfine", "-N", "--warmup", "5", "--runs", str(runs), "--export-json", out.name, *commands], check=True,
+        subprocess.run(["hyperfine", "-N", "--warmup", str(warmup), "--runs", str(runs), "--export-json", out.name, *commands], check=True,
                        stdout=subprocess.DEVNULL, env=env)
         return [r["median"] for r in json.load(open(out.name))["results"]]
 
@@ -31,6 +32,17 @@ def peak_rss_mb(command, env):
     if p.returncode:
         sys.exit(f"bench: {' '.join(command)} ended with {p.returncode}\n{p.stderr}")
     return int(p.stderr.strip().splitlines()[-1]) / 1024
+
+
+def beside_liquibase(server, folder, env):
+    """The same deploy with nothing to do by the real Liquibase, which `make test-oracle` fetches."""
+    if not os.path.isdir(LIQUIBASE):
+        row("Liquibase with nothing to do", "-", "not measured: `make test-oracle` fetches it")
+        return
+    java = (f"java -cp {LIQUIBASE}/* liquibase.integration.commandline.LiquibaseCommandLine --show-banner=false --search-path={folder} update "
+            f"--url=jdbc:postgresql://127.0.0.1:{server.port}/postgres --username=postgres --password=none --changelog-file=log.sql")
+    theirs, ours = hyperfine(java, f"{BINARY} schema-deploy", env={**env, "PATH": os.environ["PATH"]}, runs=5, warmup=1)
+    row(f"Liquibase with nothing to do, {CHANGESETS} changesets / ours", f"{theirs / ours:.0f} x", f"{theirs:.2f} s against {ours * 1000:.1f} ms; goal: at least 100 x")
 
 
 def xml_changelog(path, n):
@@ -81,6 +93,7 @@ def main():
         one, noop = hyperfine(psql, f"{BINARY} schema-deploy", env=env)
         row(f"deploy with nothing to do, {CHANGESETS} changesets / psql select 1", f"{noop / one:.2f} x", f"{noop * 1000:.1f} ms against {one * 1000:.1f} ms")
         row("peak memory of that deploy", f"{peak_rss_mb([BINARY, 'schema-deploy'], env):.1f} MB", "goal: under 16 MB")
+        beside_liquibase(server, folder, env)
 
         xml_changelog(os.path.join(folder, "log.xml"), XML_CHANGESETS)
         read, status = [], {**env, "DBSTEP_CHANGELOG_FILE": "log.xml"}

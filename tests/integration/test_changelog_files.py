@@ -128,3 +128,4 @@ def test_bad_files_are_refused_at_once_with_a_place(dbstep, tmp_path, name, text
     assert r.status == 2 and error["code"] == "CHANGELOG", r
     assert message in error["message"] and error["line"] == line and error["column"] >= 1, error
     assert error["file"].endswith(name)
+    assert f"{name}:{line}:{error['column']}\n" in r.err

@@ -227,6 +227,15 @@ def test_placeholders(fly):
     assert fly.ok(parameters="name=others").outputs["changesets_applied"] == 1, "a repeatable migration runs again with another value"
 
 
+def test_placeholders_whose_names_say_so_are_secrets(fly):
+    fly.write(V1__a="select '${app_password}' nonsense nonsense;")
+    (fly.folder / "f.conf").write_text("flyway.placeholders.app_password=hunter2hunter2\n")
+    for given in ({"parameters": "app_password=hunter2hunter2"}, {"env": {"FLYWAY_PLACEHOLDERS_APP_PASSWORD": "hunter2hunter2"}},
+                  {"flyway_conf": str(fly.folder / "f.conf")}):
+        r = fly.run(**given)
+        assert r.status == 20 and "hunter2" not in r.out + r.err + json.dumps(r.result) and "********" in r.err, r
+
+
 def test_copy_rows_comments_and_crlf(fly):
     fly.put("V1__a.sql", "/* about */\r\ncreate table t (a int, b text);\r\n\r\n-- rows\r\nCOPY t (a, b) FROM stdin;\r\n1\tone;\r\n2\t\\N\r\n\\.\r\n"
                          "insert into t values (3, 'x\r\ny');\r\n-- the end\r\n")

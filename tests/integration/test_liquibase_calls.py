@@ -113,6 +113,12 @@ def test_unreachable_and_its_password(shell):
         assert ("process list" in p.stderr) == (not env)
 
 
+def test_misplaced_secrets_are_refused_unseen(shell):
+    for arg in (f"-password={PASSWORD}", f"--pasword-secret={PASSWORD}", f"jdbc:postgresql://u:{PASSWORD}@h/d", f"-Dapp_password={PASSWORD}"):
+        p = shell.run("update", arg, status=0 if arg.startswith("-D") else 1)
+        assert PASSWORD not in shell.everything(p), p.stderr
+
+
 def test_the_password_leaves_the_process_list(shell):
     (shell.folder / "a.sql").write_text("--liquibase formatted sql\n--changeset b:1\nselect pg_sleep(60);\n")
     args = [BINARY, "update", "--password", PASSWORD, f"--url={shell.url}?password={PASSWORD}", "--username=postgres",

@@ -334,3 +334,22 @@ def test_secrets_stay_out_of_the_script(lab):
     lab.deploy(db_password="hunter2hunter2", env={"SECRET": "hunter2hunter2"})
     r = lab.run("schema-preview", db_password="hunter2hunter2", env={"SECRET": "hunter2hunter2"}, print=True)
     assert "hunter2" not in r.out + r.err + open(r.outputs["sql_file"]).read()
+
+
+@pytest.mark.parametrize("given", [{"env": {"APP_PASSWORD": "hunter2hunter2"}}, {"parameters": "APP_PASSWORD=hunter2hunter2"}])
+def test_parameters_whose_names_say_so_are_secrets(lab, given):
+    lab.write("--changeset b:1\ncreate table a (x text default '${APP_PASSWORD}');\n"
+              "--changeset b:2\nselect '${APP_PASSWORD}' nonsense nonsense;\n")
+    for stage in ("schema-preview", "schema-deploy"):
+        r = lab.run(stage, **given)
+        shown = r.out + r.err + json.dumps(r.result) + open(r.outputs["sql_file"]).read()
+        assert "hunter2" not in shown and "********" in shown, shown
+    assert r.status == 21
+    assert "hunter2hunter2" in lab.value("SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'a'::regclass")
+
+
+@pytest.mark.parametrize("more", [{}, {"changelog_file": "", "migrations": "."}])
+def test_a_parameter_that_was_cut_in_two_is_refused_unseen(lab, more):
+    lab.write("--changeset b:1\nselect 1;\n")
+    r = lab.run(parameters="app_password=hunter2,hunter3hunter3", **more)
+    assert r.status == 2 and "item 2 of parameters" in r.err and "hunter" not in r.out + r.err + json.dumps(r.result), r

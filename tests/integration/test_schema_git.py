@@ -102,6 +102,17 @@ def test_a_changelog_at_a_commit(checkout):
     assert run.status == 2 and "in no Git checkout" in run.err, run
 
 
+def test_a_link_of_the_checkout_in_the_place_of_the_output(checkout, tmp_path):
+    """What another commit holds may not decide which folder is cleared and written."""
+    old, precious, out = git(checkout.top, "rev-parse", "HEAD~1"), tmp_path / "precious", checkout.top / "out"
+    precious.mkdir()
+    (precious / "kept").write_text("x")
+    out.mkdir()
+    os.symlink(precious, out / f"changelog-{old[:12]}")
+    run = checkout.deploy(changelog_commit=old, output_dir=str(out))
+    assert checkout.ids() == ["1"] and os.listdir(precious) == ["kept"], run
+
+
 def test_trouble_with_git_fails_no_stage(checkout):
     git(checkout.top, "config", "extensions.refStorage", "reftable")
     run = checkout.run("schema-status")

@@ -141,6 +141,14 @@ static void test_clearing_never_follows_a_link(void **state)
     assert_int_equal(names.n, 0);
     assert_content(in_folder("outside/kept"), "x");
     assert_true(dir_clear(&cx, in_folder("absent")));
+
+    /* a link in the folder's place goes, and what it leads to stays */
+    assert_int_equal(symlink("outside", in_folder("link")), 0);
+    assert_true(dir_clear(&cx, in_folder("link")));
+    assert_content(in_folder("outside/kept"), "x");
+    assert_false(file_exists(in_folder("link")));
+    assert_false(dir_clear(&cx, in_folder("outside/kept")));
+    assert_content(in_folder("outside/kept"), "x");
 }
 
 static void test_folders_are_made_with_their_parents(void **state)

@@ -192,6 +192,25 @@ static void test_no_repository_and_no_commit(void **state)
     git_close(g);
 }
 
+/* Each in the place of a file that is looked at; who opened one to read would wait for ever. */
+static void test_pipes_are_not_waited_for(void **state)
+{
+    (void)state;
+    make_repository("sha1");
+    static const char *const places[] = {"config", "packed-refs", "objects/info/alternates", "HEAD", "objects/$o"};
+    for (size_t i = 0; i < COUNT(places); i++) {
+        struct ctx cx = {.arena = &arena};
+        char blob[GIT_HEX_MAX], commit[GIT_HEX_MAX];
+        const char *head = shell("cd r; git rev-parse HEAD"), *branch;
+        GIT_AUTO g = NULL;
+        shell("o=%.2s/%s; rm -rf c; cp -r r c; cd c/.git; rm -f %s; mkfifo %s", head, head + 2, places[i], places[i]);
+        alarm(20);
+        if (git_open(&cx, path_join(&arena, folder, "c"), &g) && g && git_resolve(&cx, g, "first", commit, &branch))
+            git_blob_at(&cx, g, head, "db/long.txt", blob);
+        alarm(0);
+    }
+}
+
 static void test_reftable_is_told(void **state)
 {
     (void)state;
@@ -203,6 +222,23 @@ static void test_reftable_is_told(void **state)
     assert_true(git_open(&cx, path_join(&arena, folder, "r"), &g) && g);
     assert_false(git_head(&cx, g, &head));
     assert_non_null(strstr(cx.err.message, "reftable"));
+}
+
+/* Five trees, each of ten times the next one, name 100,000 folders and not one file. */
+static void test_trees_that_multiply(void **state)
+{
+    (void)state;
+    shell(
+        "git init -q r; cd r; git config user.email a@b; git config user.name n; t=$(git mktree </dev/null); "
+        "for i in 1 2 3 4 5; do t=$(for n in 0 1 2 3 4 5 6 7 8 9; do printf '040000 tree %%s\\t%%s\\n' $t $n; done | git mktree); done; "
+        "git commit-tree -m bomb $t >../commit");
+    struct ctx cx = {.arena = &arena};
+    struct git_export done = {0};
+    GIT_AUTO g = NULL;
+    assert_true(git_open(&cx, path_join(&arena, folder, "r"), &g) && g);
+    assert_false(git_export(&cx, g, shell("cat commit"), "", path_join(&arena, folder, "out"), &done));
+    assert_int_equal(cx.err.code, E_INPUT);
+    assert_non_null(strstr(cx.err.message, "folders"));
 }
 
 /* Every byte of a pack and its index in turn is another one: an error, or the right answer. */
@@ -368,7 +404,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sha256, enter, leave),
         cmocka_unit_test_setup_teardown(test_worktree_alternates_and_bare_words, enter, leave),
         cmocka_unit_test_setup_teardown(test_no_repository_and_no_commit, enter, leave),
+        cmocka_unit_test_setup_teardown(test_pipes_are_not_waited_for, enter, leave),
         cmocka_unit_test_setup_teardown(test_reftable_is_told, enter, leave),
+        cmocka_unit_test_setup_teardown(test_trees_that_multiply, enter, leave),
         cmocka_unit_test_setup_teardown(test_damage, enter, leave),
         cmocka_unit_test_setup_teardown(test_deltas_that_lie, enter, leave),
         cmocka_unit_test_setup_teardown(test_an_object_in_the_place_of_another, enter, leave),
