@@ -62,14 +62,6 @@ def test_cleared_checksums_of_changes_with_dbms(server, liquibase, stages, make_
     tally("changelogs that run otherwise, as documented", 1)
 
 
-def test_forbidden_preview(server, liquibase, stages, make_database, tally):
-    both = Both(oracle.Root(os.path.join(oracle.CORPUS, "different"), "preview-forbidden.xml"), server, liquibase, stages, make_database)
-    r = both.lb(both.theirs, "update-sql")
-    assert r["exit"] == 0 and "MARK_RAN" in r["out"], r["text"]
-    assert both.stages.run("schema-preview", both.root, both.ours).status == 4
-    tally("changelogs that run otherwise, as documented", 1)
-
-
 def test_each_is_documented():
     with open(os.path.join(oracle.ROOT, "docs", "liquibase.md")) as f:
         text = f.read()
