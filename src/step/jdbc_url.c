@@ -223,12 +223,16 @@ static void read_host(struct reader *r, const char *s, size_t n, bool first)
         return;
     }
     const char *name = host ? arena_strndup(r->a, s, host) : "localhost";
-    if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]%") != strlen(name)) {
+    if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]%") != strlen(name) ||
+        (!six && strchr(name, '%'))) {
         r->wrong = "has a host with a character that no host name has; user and password go into options of their own";
         return;
     }
     r->out->local &= this_machine(six ? arena_strndup(r->a, name + 1, host - 2) : name);
-    str_addf(&r->uri, "%s%s:%s", first ? "" : ",", name, !port || !*port ? "5432" : port);
+    /* The percent sign of a zone ([fe80::1%eth0]), which libpq decodes. */
+    const char *plain = text_replace(r->a, name, "%25", "%");
+    str_addf(&r->uri, "%s%s:%s", first ? "" : ",", text_replace(r->a, plain, "%", "%25"),
+             !port || !*port ? "5432" : port);
 }
 
 /* Returns what follows the hosts. */

@@ -30,6 +30,8 @@ static void test_urls(void **state)
         {"jdbc:postgresql://a:1,b,[::1]:3/x?targetServerType=primary",
          "postgresql://a:1,b:5432,[::1]:3/x?target_session_attrs=primary&sslmode=prefer", false, false},
         {"jdbc:postgresql://[::1]/x", "postgresql://[::1]:5432/x?sslmode=prefer", false, true},
+        {"jdbc:postgresql://[fe80::1%eth0]/x", "postgresql://[fe80::1%25eth0]:5432/x?sslmode=prefer", false, false},
+        {"jdbc:postgresql://[fe80::1%25eth0]/x", "postgresql://[fe80::1%25eth0]:5432/x?sslmode=prefer", false, false},
         {"jdbc:postgresql://h/x?ssl=true", "postgresql://h:5432/x?sslmode=verify-full", true, false},
         {"jdbc:postgresql://h/x?ssl", "postgresql://h:5432/x?sslmode=verify-full", true, false},
         {"jdbc:postgresql://h/x?ssl=false", "postgresql://h:5432/x?sslmode=prefer", false, false},
@@ -71,6 +73,7 @@ static void test_refused(void **state)
     static const struct {
         const char *url, *why;
     } cases[] = {
+        {"jdbc:postgresql://u:p@%/x", "a character that no host name has"},
         {"jdbc:mysql://h/x", "only jdbc:postgresql:"},
         {"offline:postgresql?version=15", "is offline"},
         {"db.example:5432/x", "is neither"},
