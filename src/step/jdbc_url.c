@@ -208,7 +208,7 @@ static void read_host(struct reader *r, const char *s, size_t n, bool first)
     if (six) {
         const char *end = memchr(s, ']', n);
         host = end ? (size_t)(end - s) + 1 : 0;
-        if (!host || (host < n && s[host] != ':')) {
+        if (host <= strlen("[]") || (host < n && s[host] != ':')) {
             r->wrong = "has an IPv6 address that does not end in ]";
             return;
         }
@@ -224,7 +224,7 @@ static void read_host(struct reader *r, const char *s, size_t n, bool first)
     }
     const char *name = host ? arena_strndup(r->a, s, host) : "localhost";
     if (strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]%") != strlen(name) ||
-        (!six && strchr(name, '%'))) {
+        (!six && strpbrk(name, "[]%"))) {
         r->wrong = "has a host with a character that no host name has; user and password go into options of their own";
         return;
     }

@@ -74,6 +74,8 @@ static void test_refused(void **state)
         const char *url, *why;
     } cases[] = {
         {"jdbc:postgresql://u:p@%/x", "a character that no host name has"},
+        {"jdbc:postgresql://a[/x", "a character that no host name has"},
+        {"jdbc:postgresql://h,[]/x", "IPv6"},
         {"jdbc:mysql://h/x", "only jdbc:postgresql:"},
         {"offline:postgresql?version=15", "is offline"},
         {"db.example:5432/x", "is neither"},
