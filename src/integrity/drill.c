@@ -421,10 +421,10 @@ bool it_drill(struct it_diff *d, struct it_pair *p, struct it_pass *left)
     size_t same = it_pass_restricted(left) ? same_keys_first(&m, ids, n, differs) : 0;
     bool ok = by_index_only(&m, true) && drill_chunks(&m, 0, ids, same, differs) &&
               drill_chunks(&m, 1, ids + same, n - same, p->differs) && by_index_only(&m, false);
-    if (ok)
-        report(&m);
     left->only = p->right_pass.only = all;
     left->n_only = p->right_pass.n_only = n;
+    if (ok)
+        report(&m); /* which speaks of all chunks, not of one part */
     p->right_pass.xids = xids;
     p->right_pass.without = without;
     p->right_pass.mark = false;
